@@ -1,0 +1,1 @@
+"""The door for JSON: one file per resource."""

@@ -1,0 +1,1 @@
+"""Foreign languages: a folder is a port, a file is a URL scheme."""

@@ -1,0 +1,1 @@
+"""What is it? Frozen values; they never wait and never log."""

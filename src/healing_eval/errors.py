@@ -1,0 +1,106 @@
+"""What can go wrong?
+
+Errors are classed by what the reader should do. `retryable` answers the one question a worker has: again, or aside?
+
+HealingEvalError
+├── ConfigError
+├── PluginError
+├── InvalidInput
+│   └── LimitExceeded
+├── AccessDenied
+├── NotFound
+├── Conflict
+├── BackendError
+└── ModelError
+    ├── ModelUnavailable
+    ├── ModelRefused
+    └── UnreadableVerdict
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HealingEvalError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(HealingEvalError):
+    """The operator must change a setting."""
+
+
+class PluginError(HealingEvalError):
+    """A plug-in is missing, broken, or not what its entry point promises."""
+
+
+class InvalidInput(HealingEvalError):
+    """The sender must change what was sent.
+
+    Attributes:
+        pointer: JSON Pointer (RFC 6901) to the offending value, "" for the whole document.
+        reason: what was wrong and what was expected, one sentence without a full stop.
+    """
+
+    def __init__(self, reason: str, *, pointer: str = "") -> None:
+        super().__init__(f"{pointer}: {reason}" if pointer else reason)
+        self.pointer = pointer
+        self.reason = reason
+
+
+class LimitExceeded(InvalidInput):
+    """What was sent is larger than a limit in the settings allows; the reason names the limit."""
+
+
+class AccessDenied(HealingEvalError):
+    """The API key is missing, unknown, or lacks the scope.
+
+    Attributes:
+        authenticated: whether a valid key came with the request (403) or not (401).
+    """
+
+    def __init__(self, reason: str, *, authenticated: bool) -> None:
+        super().__init__(reason)
+        self.authenticated = authenticated
+
+
+class NotFound(HealingEvalError):
+    """Nothing is stored under this name."""
+
+
+class Conflict(HealingEvalError):
+    """The state of the thing does not allow this change."""
+
+
+class BackendError(HealingEvalError):
+    """A database, stream or other server failed; the same request may succeed later."""
+
+    retryable = True
+
+
+class ModelError(HealingEvalError):
+    """A language model gave no usable answer."""
+
+
+class ModelUnavailable(ModelError):
+    """The model timed out, throttled us, or is down."""
+
+    retryable = True
+
+
+class ModelRefused(ModelError):
+    """The provider rejected the request or the model declined to answer."""
+
+
+class UnreadableVerdict(ModelError):
+    """The model answered, but not in the agreed shape.
+
+    Attributes:
+        raw_answer: what the model said, verbatim.
+    """
+
+    def __init__(self, reason: str, *, raw_answer: str) -> None:
+        super().__init__(reason)
+        self.raw_answer = raw_answer

@@ -1,0 +1,1 @@
+"""What do I think of this conversation? Plug-ins, reached by name."""

@@ -1,0 +1,1 @@
+"""What did they send? Bytes become conversations; pure."""

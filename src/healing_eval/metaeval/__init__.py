@@ -1,0 +1,1 @@
+"""Who judges the judges? Statistics, pure."""

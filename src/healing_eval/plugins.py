@@ -1,0 +1,67 @@
+"""Which class stands behind a name? Entry points, so that yours and ours take the same path."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from urllib.parse import urlsplit
+
+from healing_eval.errors import ConfigError, PluginError
+
+EVALUATORS = "healing_eval.evaluators"
+CHAT_MODEL = "healing_eval.chat_model"
+LEDGER = "healing_eval.ledger"
+CATALOG = "healing_eval.catalog"
+STREAM = "healing_eval.stream"
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM)
+
+EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
+"""Which extra brings the libraries that the built-in plug-ins of a group need."""
+
+
+def found(group: str) -> dict[str, EntryPoint]:
+    """Map each name in a group to its entry point, without importing anything.
+
+    Raises:
+        PluginError: two distributions offer the same name.
+    """
+    named: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        other = named.setdefault(point.name, point)
+        if other.value != point.value:
+            raise PluginError(f"two plug-ins are called {point.name!r} in {group}: {other.value} and {point.value}")
+    return dict(sorted(named.items()))
+
+
+def load(group: str, name: str) -> type:
+    """Import the class behind a name.
+
+    Raises:
+        PluginError: there is no such name, or its module cannot be imported.
+    """
+    known = found(group)
+    if name not in known:
+        raise PluginError(f"no {name!r} among {group}; known: {', '.join(known) or 'none'}")
+    try:
+        loaded = known[name].load()
+    except ImportError as error:
+        extra = EXTRA_OF_GROUP.get(group)
+        hint = f"; try: pip install 'healing-eval[{extra}]'" if extra else ""
+        raise PluginError(f"{group} {name!r} cannot be imported: {error}{hint}") from error
+    except AttributeError as error:
+        raise PluginError(f"{group} {name!r} names {known[name].value}, which does not exist") from error
+    if not isinstance(loaded, type):
+        raise PluginError(f"{group} {name!r} must name a class, not {loaded!r}")
+    return loaded
+
+
+def load_for_url(group: str, url: str) -> type:
+    """Import the class that speaks a URL's scheme.
+
+    Raises:
+        ConfigError: the URL has no scheme, or nothing speaks it.
+    """
+    scheme = urlsplit(url).scheme
+    known = found(group)
+    if scheme not in known:
+        raise ConfigError(f"{url!r} needs one of the schemes {', '.join(known) or 'none'} ({group})")
+    return load(group, scheme)

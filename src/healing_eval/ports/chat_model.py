@@ -1,0 +1,70 @@
+"""How is a language model asked?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, Self
+
+import msgspec
+
+
+class ChatMessage(msgspec.Struct, frozen=True):
+    """One message of the prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to a model."""
+
+    messages: Sequence[ChatMessage]
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema the answer must have; None for free text."""
+    schema_name: str = "answer"
+    max_output_tokens: int = 2048
+    temperature: float = 0.0
+    timeout_seconds: float = 60.0
+
+
+class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model said, and what it took."""
+
+    text: str
+    model: str
+    """As the provider names the model that served."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str | None = None
+
+
+class ChatModel(Protocol):
+    """A configured model of one provider."""
+
+    name: str
+    """`provider:model`, as configured."""
+    context_tokens: int
+    """How many tokens prompt and answer may take together."""
+
+    @classmethod
+    def create(cls, model: str, environment: Mapping[str, str]) -> Self:
+        """Build a client for `model`, reading keys and addresses by the names the provider's own users know.
+
+        Raises:
+            ConfigError: the key or address is missing or malformed.
+        """
+        ...
+
+    async def ask(self, request: ChatRequest) -> ChatAnswer:
+        """Ask once, with the provider's own retries for what is worth one.
+
+        Raises:
+            ModelUnavailable: it timed out, throttled us or is down, and stayed so.
+            ModelRefused: the provider rejected the request.
+            UnreadableVerdict: what came back is no answer of a chat model.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...

@@ -1,0 +1,57 @@
+"""What looks at a conversation and says what it thinks?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Evaluation
+from healing_eval.ports.chat_model import ChatModel
+
+
+class EvaluatorSetup(msgspec.Struct, frozen=True):
+    """What an evaluator is built from."""
+
+    options: Mapping[str, Any] = {}
+    """The evaluator's own table of the settings, `[evaluators.NAME]`; unknown names are its to refuse."""
+    model: ChatModel | None = None
+    """The configured language model; None when there is none."""
+    model_timeout_seconds: float = 60.0
+
+
+class Evaluator(Protocol):
+    """Looks at conversations and yields one evaluation for each, in any order, as soon as it is ready.
+
+    An evaluator keeps no state about a conversation, so one instance serves many batches at once. It raises nothing
+    for a conversation it cannot handle: it abstains, or yields a failure.
+    """
+
+    name: str
+    version: str
+    """Changes whenever the same conversation may be judged differently: code, rubric, parameters, configured model."""
+    weight: float
+    """Default share in the verdict, any positive scale; the built-in ones use percent."""
+    lane: str
+    """The stream its work travels on: `checks` (no model) or `judges`."""
+    needs: frozenset[str]
+    """What it cannot do without: any of "tool_calls", "two_turns", "model"."""
+
+    @classmethod
+    def create(cls, setup: EvaluatorSetup) -> Self:
+        """Build the evaluator.
+
+        Raises:
+            ConfigError: an option is unknown or has the wrong type or range.
+        """
+        ...
+
+    def inapplicable(self, conversation: Conversation) -> str | None:
+        """Say why this evaluator has no opinion on the conversation; None if it has."""
+        ...
+
+    def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
+        """Evaluate a batch; every conversation gets exactly one evaluation."""
+        ...

@@ -1,0 +1,149 @@
+"""Who keeps conversations, evaluations and verdicts?
+
+Everything here belongs to one conversation and is found by its key, so the ledger can be sharded by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, Self
+
+import msgspec
+
+from healing_eval.domain.annotation import Annotation
+from healing_eval.domain.evaluation import Evaluation, Verdict
+from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
+from healing_eval.domain.revision import (
+    ConversationHead,
+    Receipt,
+    RevisionKey,
+    Status,
+    StoredRevision,
+    Submission,
+)
+
+Decide = Callable[[Sequence[Evaluation], bool], Verdict]
+"""From all evaluations of one revision, and whether no lane is outstanding, to its verdict."""
+
+
+class LaneResult(msgspec.Struct, frozen=True):
+    """What one lane found out about one revision."""
+
+    revision_key: RevisionKey
+    evaluations: tuple[Evaluation, ...]
+
+
+class EvaluatedRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision's verdict and the evaluations behind it."""
+
+    head: ConversationHead
+    revision: int
+    """The revision evaluated; the head may be further on."""
+    verdict: Verdict | None
+    evaluations: tuple[Evaluation, ...]
+
+
+class StoredAnnotation(msgspec.Struct, frozen=True):
+    """An annotation with the conversation it belongs to."""
+
+    conversation_key: bytes
+    annotation: Annotation
+
+
+class Ledger(Protocol):
+    """The truth about conversations."""
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Make a ledger from its address; nothing is connected yet."""
+        ...
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date.
+
+        Raises:
+            BackendError: the store cannot be reached or is of a newer version.
+        """
+        ...
+
+    async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
+        """Store submissions in one transaction; a receipt for each, in order, once it is committed.
+
+        The same content again is a duplicate; changed content becomes a new revision, with every lane outstanding.
+        Content alike but now complete is a new revision too. A conversation without an assistant turn is stored as
+        `unevaluable`, with no lane outstanding. Annotations are appended in the same transaction, unless the newest
+        one of the same type, annotator and turn says the same.
+        """
+        ...
+
+    async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
+        """Load revisions in one query; those that do not exist are left out."""
+        ...
+
+    async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
+        """Store a lane's results exactly once, in one transaction, and rewrite the verdicts.
+
+        The transaction begins with an update of the heads that clears the lane's bit where the revision is still the
+        latest and the bit is set; only what that returned is stored.
+
+        Returns:
+            The revisions whose results were stored; the others had been closed before or are out of date.
+        """
+        ...
+
+    async def fail(self, keys: Sequence[RevisionKey], lane: str, reason: str) -> None:
+        """Give up on a lane of these revisions: clear its bit and mark the conversation `failed` with the reason."""
+        ...
+
+    async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
+        """List the latest revisions whose lane is outstanding since before a time, oldest first."""
+        ...
+
+    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
+        """Tell for each latest revision which lanes are outstanding; revisions out of date are left out."""
+        ...
+
+    async def find(self, project: str, conversation_id: str) -> ConversationHead | None:
+        """Find a conversation by the id its sender gave."""
+        ...
+
+    async def find_by_key(self, project: str, key: bytes) -> ConversationHead | None:
+        """Find a conversation by its key, if it belongs to the project."""
+        ...
+
+    async def list_heads(self, project: str, chosen: ConversationFilter) -> Page[ConversationHead]:
+        """List conversations, newest first, by keyset."""
+        ...
+
+    async def annotate(self, key: bytes, annotations: Sequence[Annotation]) -> int:
+        """Append annotations; those that say what the newest one said are left out. Returns how many were added."""
+        ...
+
+    async def annotations(self, keys: Sequence[bytes]) -> list[StoredAnnotation]:
+        """List what people said about these conversations, oldest first."""
+        ...
+
+    async def evaluated(self, key: bytes, revision: int | None = None) -> EvaluatedRevision | None:
+        """Give a conversation's verdict and evaluations, by default of the latest revision."""
+        ...
+
+    async def query(self, project: str, query: EvaluationQuery) -> Page[EvaluatedRevision]:
+        """Find evaluated conversations, latest revisions only, with every filter applied."""
+        ...
+
+    async def count_by_status(self) -> dict[Status, int]:
+        """Count conversations by status."""
+        ...
+
+    async def check(self) -> None:
+        """Do a trivial round trip.
+
+        Raises:
+            BackendError: the store does not answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...

@@ -1,0 +1,87 @@
+"""What do we tell operators? Events and metrics; never the content of a turn, never a key.
+
+Events are named `noun.verbed`, values are fields. Metric labels are few and from closed sets: evaluator, lane, status,
+outcome, error class and direction.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+INGESTED = Counter(
+    "healing_eval_ingested_conversations_total",
+    "Items received, by what became of them (accepted, revised, duplicate, rejected).",
+    ["status"],
+    registry=REGISTRY,
+)
+UNRUNG = Counter(
+    "healing_eval_unrung_conversations_total",
+    "Conversations stored whose lane's stream could not be told; the sweeper rings again.",
+    ["lane"],
+    registry=REGISTRY,
+)
+CONVERSATIONS = Gauge(
+    "healing_eval_conversations", "Conversations in the store, by status.", ["status"], registry=REGISTRY
+)
+QUEUE_DEPTH = Gauge(
+    "healing_eval_queue_depth", "Messages of a lane that are not acknowledged yet.", ["lane"], registry=REGISTRY
+)
+EVALUATIONS = Counter(
+    "healing_eval_evaluations_total",
+    "Evaluations made, by evaluator and status (measured, abstained, failed).",
+    ["evaluator", "status"],
+    registry=REGISTRY,
+)
+EVALUATION_SECONDS = Histogram(
+    "healing_eval_evaluation_seconds",
+    "Time one evaluation took.",
+    ["evaluator"],
+    buckets=(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
+FAILURES = Counter(
+    "healing_eval_evaluation_failures_total",
+    "Evaluations that failed, by evaluator and class of error.",
+    ["evaluator", "kind"],
+    registry=REGISTRY,
+)
+VERDICTS = Counter(
+    "healing_eval_verdicts_total", "Final verdicts, by outcome (pass, fail, unknown).", ["outcome"], registry=REGISTRY
+)
+MODEL_TOKENS = Counter(
+    "healing_eval_model_tokens_total",
+    "Tokens of model calls, by evaluator and direction (input, output); which model served is with each evaluation.",
+    ["evaluator", "direction"],
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "healing_eval_request_seconds",
+    "Time from request to response.",
+    ["route", "status"],
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+
+
+def configure_logging(level: str, style: Literal["auto", "json", "text"]) -> None:
+    """Send events to standard error, as JSON lines or as readable text."""
+    as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    renderer = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

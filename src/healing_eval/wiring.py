@@ -1,0 +1,148 @@
+"""How do settings become concrete objects? The composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from healing_eval import plugins
+from healing_eval.config import Settings, provider_environment
+from healing_eval.domain.verdict import VerdictRules
+from healing_eval.errors import ConfigError, PluginError
+from healing_eval.ports.catalog import Catalog
+from healing_eval.ports.chat_model import ChatModel
+from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
+from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.stream import Stream
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """The evaluators in force and the rules by which they are weighed."""
+
+    evaluators: tuple[Evaluator, ...]
+    rules: VerdictRules
+    model: ChatModel | None = None
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The lanes these evaluators travel on, each once, sorted."""
+        return tuple(sorted({evaluator.lane for evaluator in self.evaluators}))
+
+    def on_lane(self, lane: str) -> tuple[Evaluator, ...]:
+        """The evaluators of one lane."""
+        return tuple(evaluator for evaluator in self.evaluators if evaluator.lane == lane)
+
+    async def close(self) -> None:
+        """Let go of the model's connections."""
+        if self.model is not None:
+            await self.model.close()
+
+
+class Services(msgspec.Struct, frozen=True):
+    """Everything a server process holds, not opened yet."""
+
+    settings: Settings
+    ledger: Ledger
+    catalog: Catalog
+    stream: Stream
+    panel: Panel
+
+    async def open(self) -> None:
+        """Open the stores and the stream."""
+        await self.ledger.open()
+        await self.catalog.open()
+        await self.stream.open(self.panel.lanes)
+
+    async def close(self) -> None:
+        """Close everything, the model included."""
+        await self.stream.close()
+        await self.panel.close()
+        await self.catalog.close()
+        await self.ledger.close()
+
+
+def build_model(settings: Settings) -> ChatModel | None:
+    """Make the configured judge's model; None if there is none.
+
+    Raises:
+        ConfigError: the name is not of the form provider:model, or the provider lacks a key.
+    """
+    configured = settings.judge.model
+    if configured is None:
+        return None
+    provider, colon, model = configured.partition(":")
+    if not (provider and colon and model):
+        raise ConfigError(
+            f"setting 'judge.model' must be provider:model, such as openai:gpt-4o-mini, got {configured!r}"
+        )
+    known = plugins.found(plugins.CHAT_MODEL)
+    if provider not in known:
+        raise ConfigError(f"setting 'judge.model': no provider {provider!r}; known: {', '.join(known)}")
+    loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
+    return loaded.create(model, provider_environment())
+
+
+def build_panel(settings: Settings, only: Sequence[str] = ()) -> Panel:
+    """Make every evaluator, or `only` those named, with its options and weight.
+
+    Raises:
+        ConfigError: options name an unknown evaluator or are refused by theirs.
+        PluginError: an evaluator cannot be loaded.
+    """
+    known = plugins.found(plugins.EVALUATORS)
+    for name in [*settings.evaluators, *settings.verdict.weights, *only]:
+        if name not in known:
+            raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
+    model = build_model(settings)
+    chosen = [name for name in known if not only or name in only]
+    evaluators = tuple(_build_evaluator(name, settings, model) for name in chosen)
+    weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
+    rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
+    return Panel(evaluators, rules, model)
+
+
+def _build_evaluator(name: str, settings: Settings, model: ChatModel | None) -> Evaluator:
+    loaded = plugins.load(plugins.EVALUATORS, name)
+    missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
+    if missing:
+        raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
+    setup = EvaluatorSetup(settings.evaluators.get(name, {}), model, settings.judge.timeout_seconds)
+    built = cast("type[Evaluator]", loaded).create(setup)
+    if built.name != name:
+        raise PluginError(f"{plugins.EVALUATORS} {name!r} calls itself {built.name!r}; both must agree")
+    return built
+
+
+_EVALUATOR_PARTS = ("create", "inapplicable", "evaluate")
+
+
+def build_catalog(settings: Settings) -> Catalog:
+    """Make the catalog alone, not opened yet.
+
+    Raises:
+        ConfigError: nothing speaks the store's scheme.
+        PluginError: the plug-in cannot be loaded.
+    """
+    store_url = settings.effective_store_url
+    return cast("type[Catalog]", plugins.load_for_url(plugins.CATALOG, store_url)).from_url(store_url)
+
+
+def build_services(settings: Settings) -> Services:
+    """Make everything a server needs.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        PluginError: a plug-in cannot be loaded.
+    """
+    store_url = settings.effective_store_url
+    return Services(
+        settings=settings,
+        ledger=cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url),
+        catalog=build_catalog(settings),
+        stream=cast("type[Stream]", plugins.load_for_url(plugins.STREAM, settings.stream_url)).from_url(
+            settings.stream_url
+        ),
+        panel=build_panel(settings),
+    )
