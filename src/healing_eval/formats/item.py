@@ -1,0 +1,177 @@
+"""Which conversation is in these bytes, and what is its fingerprint?
+
+An item has `turns` (our own shape) or `messages` (OpenAI chat), never both. Names that an item of messages does not
+say are found where others keep them: the id under the names in `ID_ALIASES`, there or in the metadata, else it is made
+from the content; the agent version as `metadata.agent_version` or `model`, else "unknown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from healing_eval.domain.conversation import Conversation, ExpectedCall, conversation_key
+from healing_eval.domain.revision import Submission
+from healing_eval.errors import InvalidInput
+from healing_eval.formats.canonical import chain, content_hash
+from healing_eval.formats.feedback import annotations_of
+from healing_eval.formats.fields import as_array, as_name, as_object, inside, wrong
+from healing_eval.formats.jsontext import decode_object
+from healing_eval.formats.limits import WireLimits
+from healing_eval.formats.openai_chat import read_messages
+from healing_eval.formats.repair import repair
+from healing_eval.formats.tools import read_definitions
+from healing_eval.formats.turns import Dialogue
+from healing_eval.formats.wire import read_turns
+
+ID_ALIASES = (
+    "conversation_id",
+    "id",
+    "session_id",
+    "sessionId",
+    "thread_id",
+    "session.id",
+    "gen_ai.conversation.id",
+)
+"""Where others keep the id of a conversation, best first."""
+
+
+def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool = False) -> Submission:
+    """Read one item.
+
+    Args:
+        raw: the item's JSON.
+        project: to whom it belongs.
+        limits: what the sender may send.
+        derive_ids: find or make missing names for our own shape too, as files have it; for messages that is always so.
+
+    Returns:
+        The submission. Its body is `raw` itself unless `notes` names repairs; its chain has a hash for each entry of
+        the raw array, so with folded tool messages it is longer than the conversation.
+
+    Raises:
+        InvalidInput: with a JSON Pointer relative to the item.
+    """
+    body, notes = repair(raw)
+    item = decode_object(body)
+    shape = shape_of(item)
+    dialogue = read_turns(item, limits) if shape == "turns" else read_messages(item, limits)
+    with inside("/metadata"):
+        metadata = _read_metadata(item.get("metadata"))
+    lenient = derive_ids or shape == "messages"
+    agent_version = _agent_version(item, metadata, limits, lenient=lenient)
+    tools = item.get("tools")
+    place = "tools"
+    if tools is None and shape == "messages":
+        place, tools = "functions", item.get("functions")
+    links = chain(shape, dialogue.entries)
+    content = content_hash(agent_version, tools, item.get("system_prompt"), links[-1])
+    conversation_id = _conversation_id(item, metadata, limits, content if lenient else None)
+    with inside(f"/{place}"):
+        definitions = read_definitions(tools)
+    conversation = Conversation(
+        key=conversation_key(project, conversation_id),
+        conversation_id=conversation_id,
+        agent_version=agent_version,
+        turns=dialogue.turns,
+        tools=definitions,
+        system_prompt=dialogue.system_prompt,
+        complete=_complete(item),
+        expected_calls=_expected_calls(metadata),
+        metadata=metadata,
+    )
+    return Submission(
+        project=project,
+        conversation=conversation,
+        body=body,
+        content_hash=content,
+        turn_hashes=links,
+        annotations=_annotations(item, dialogue, limits),
+        notes=notes,
+    )
+
+
+def shape_of(item: dict[str, Any]) -> str:
+    """Tell whether an item has `turns` or `messages`."""
+    turns, messages = item.get("turns") is not None, item.get("messages") is not None
+    if turns and messages:
+        raise InvalidInput("has both turns and messages; expected one of them")
+    if not turns and not messages:
+        named = next((f"/{name}" for name in ("turns", "messages") if name in item), "")
+        raise InvalidInput("is missing; expected a non-empty array of turns (or messages)", pointer=named or "/turns")
+    return "turns" if turns else "messages"
+
+
+def _read_metadata(value: Any) -> dict[str, Any]:
+    return {} if value is None else as_object(value)
+
+
+def _complete(item: dict[str, Any]) -> bool:
+    value = item.get("complete")
+    if value is None:
+        return True
+    if not isinstance(value, bool):
+        raise wrong("true or false", value, pointer="/complete")
+    return value
+
+
+def _annotations(item: dict[str, Any], dialogue: Dialogue, limits: WireLimits) -> tuple[Any, ...]:
+    if item.get("feedback") is None:
+        return ()
+    with inside("/feedback"):
+        return annotations_of(item["feedback"], limits, [turn.turn_id for turn in dialogue.turns])
+
+
+def _agent_version(item: dict[str, Any], metadata: dict[str, Any], limits: WireLimits, *, lenient: bool) -> str:
+    given = item.get("agent_version")
+    if given is None and lenient:
+        for pointer, value in (
+            ("/metadata/agent_version", metadata.get("agent_version")),
+            ("/model", item.get("model")),
+        ):
+            if value is not None:
+                return as_name(value, pointer, limits)
+        return "unknown"
+    return as_name(given, "/agent_version", limits)
+
+
+def _conversation_id(item: dict[str, Any], metadata: dict[str, Any], limits: WireLimits, content: bytes | None) -> str:
+    """Find the id; with `content`, also under other names, and else made from it."""
+    given = item.get("conversation_id")
+    if given is not None or content is None:
+        return as_name(given, "/conversation_id", limits)
+    for pointer, value in _aliases(item, metadata):
+        if value is not None:
+            name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+            return as_name(name, pointer, limits)
+    return f"chat-{content.hex()[:12]}"
+
+
+def _aliases(item: dict[str, Any], metadata: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    for name in ID_ALIASES:
+        yield f"/{name}", item.get(name)
+    for name in ID_ALIASES:
+        yield f"/metadata/{name}", metadata.get(name)
+
+
+def _expected_calls(metadata: dict[str, Any]) -> tuple[ExpectedCall, ...] | None:
+    value = metadata.get("expected_calls")
+    if value is None:
+        return None
+    calls: list[ExpectedCall] = []
+    with inside("/metadata/expected_calls"):
+        for index, raw in enumerate(as_array(value)):
+            with inside(f"/{index}"):
+                calls.append(_expected_call(as_object(raw)))
+    return tuple(calls)
+
+
+def _expected_call(table: dict[str, Any]) -> ExpectedCall:
+    name = table.get("tool_name")
+    if not isinstance(name, str) or not name.strip():
+        raise wrong("the name of the tool", name, pointer="/tool_name")
+    parameters = table.get("parameters")
+    return ExpectedCall(
+        tool_name=name,
+        parameters={} if parameters is None else as_object(parameters, "/parameters"),
+    )

@@ -1,0 +1,63 @@
+"""Is it JSON? If not, where does it stop being JSON?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from healing_eval.errors import InvalidInput
+from healing_eval.formats.fields import too_deep, wrong
+from healing_eval.formats.limits import MAX_DEPTH
+
+_decode = msgspec.json.Decoder().decode
+_BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: - at `.*| \(byte (\d+)\))?$", re.DOTALL)
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """Decode a JSON object.
+
+    Raises:
+        InvalidInput: it is no JSON, not UTF-8, nested too deeply or no object; the reason names the byte, counted from
+            0 at the beginning of `raw`.
+    """
+    try:
+        value = _decode(raw)
+    except UnicodeDecodeError:
+        raise _not_utf8(raw) from None
+    except RecursionError:
+        raise _nested() from None
+    except msgspec.DecodeError as error:
+        raise not_json(raw, error) from None
+    if not isinstance(value, dict):
+        raise wrong("an object", value)
+    if too_deep(raw, value):
+        raise _nested()
+    return value  # pyright: ignore[reportUnknownVariableType] - JSON objects have string keys
+
+
+def not_json(raw: bytes, error: msgspec.DecodeError) -> InvalidInput:
+    """Say where the JSON breaks."""
+    text = str(error)
+    if "truncated" in text:
+        return InvalidInput(f"is not JSON: it ends too early, at byte {len(raw)}")
+    match = _BYTE.match(text)
+    assert match is not None, "every part of the pattern is optional"
+    reason, byte = match.groups()
+    if byte and reason == "trailing characters":  # msgspec counts those from 1
+        byte = int(byte) - 1
+    place = f" at byte {byte}" if byte else ""
+    return InvalidInput(f"is not JSON: {reason[:1].lower()}{reason[1:]}{place}")
+
+
+def _not_utf8(raw: bytes) -> InvalidInput:
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return InvalidInput(f"is not UTF-8 at byte {error.start}")
+    raise AssertionError("what does not decode in part decodes as a whole")
+
+
+def _nested() -> InvalidInput:
+    return InvalidInput(f"is nested too deeply; at most {MAX_DEPTH} levels are read")
