@@ -1,0 +1,1 @@
+"""Who keeps what belongs to no single conversation? One file per URL scheme."""

@@ -1,0 +1,1 @@
+"""Who keeps conversations, evaluations and verdicts? One file per URL scheme."""

@@ -1,0 +1,27 @@
+"""Who keeps conversations in one file, with nothing installed?"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.sqlite import make_folder, sqlite_database
+
+
+class SqliteLedger(SqlLedger):
+    """A ledger in a SQLite file: `sqlite:///relative/path`, `sqlite:////absolute/path`.
+
+    What was added survives a kill of the process and a power cut: each commit has reached the disk when it returns.
+    """
+
+    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+        super().__init__(sqlite_database(url), clock)
+        self._url = url
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        return cls(url)
+
+    async def open(self) -> None:
+        make_folder(self._url)
+        await super().open()

@@ -1,0 +1,1 @@
+"""How is SQL spoken? SQLAlchemy Core, the same for every SQL database."""

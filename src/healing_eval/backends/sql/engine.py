@@ -1,0 +1,80 @@
+"""How is a database reached? One way to read, one way to write, and one kind of error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from healing_eval.backends.sql.migrate import bring_up_to_date
+from healing_eval.errors import BackendError
+
+
+class Database:
+    """A pair of engines for one database; they connect with the first use."""
+
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine, *, one_writer: bool) -> None:
+        """Take two engines, which may be the same.
+
+        Args:
+            reader: for transactions that only look.
+            writer: for transactions that change something.
+            one_writer: whether the database serves one writer at a time, so that writers better queue here.
+        """
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Semaphore(1) if one_writer else None
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date.
+
+        Raises:
+            BackendError: the database cannot be reached or is of a newer version.
+        """
+        async with self.write() as connection:
+            await connection.run_sync(bring_up_to_date)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection that sees one state of the database and waits for no writer."""
+        with driver_errors_translated():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection in a transaction that is committed at the end, or rolled back if an error is raised."""
+        with driver_errors_translated():
+            if self._turn is None:
+                async with self._writer.begin() as connection:
+                    yield connection
+                return
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        with driver_errors_translated():
+            await self._reader.dispose()
+            await self._writer.dispose()
+
+
+@contextmanager
+def driver_errors_translated() -> Generator[None]:
+    """Turn what a driver raises into a BackendError; the statement and its values stay out of the message."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise BackendError(f"the database failed: {type(reason).__name__}: {reason}") from error
+    except OSError as error:
+        raise BackendError(f"the database cannot be reached: {error}") from error
+
+
+def to_json(value: object) -> str:
+    """Write a JSON column."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,201 @@
+"""Who keeps conversations, evaluations and verdicts, on any SQL database?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from healing_eval.backends.sql.add import add
+from healing_eval.backends.sql.close import Lane, close_lane, give_up
+from healing_eval.backends.sql.engine import Database
+from healing_eval.backends.sql.feedback import append_annotations, list_annotations
+from healing_eval.backends.sql.lanes import LaneBits
+from healing_eval.backends.sql.query import find_heads, find_verdicts
+from healing_eval.backends.sql.read import list_evaluations, load_revisions
+from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key
+from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
+from healing_eval.domain.annotation import Annotation
+from healing_eval.domain.conversation import conversation_key
+from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
+from healing_eval.domain.revision import (
+    ConversationHead,
+    Receipt,
+    RevisionKey,
+    Status,
+    StoredRevision,
+    Submission,
+)
+from healing_eval.errors import BackendError
+from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, StoredAnnotation
+
+RACES = 5
+"""How often a batch is tried again because others stored the same new conversations first."""
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Tell the time, aware."""
+    return datetime.now(UTC)
+
+
+class SqlLedger:
+    """A `Ledger` on SQLAlchemy Core. What makes it one of a certain database is the `Database` it gets."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+        self._lanes = LaneBits(database)
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def check(self) -> None:
+        async with self._database.read() as connection:
+            await connection.execute(select(1))
+
+    async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
+        mask = await self._lanes.mask(lanes)
+        for _ in range(RACES):
+            try:
+                async with self._database.write() as connection:
+                    return await add(connection, submissions, mask, self._clock())
+            except BackendError as error:
+                if not isinstance(error.__cause__, IntegrityError):
+                    raise
+        raise BackendError("the same conversations are being stored by others at the same time")
+
+    async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
+        if not keys:
+            return []
+        async with self._database.read() as connection:
+            return await load_revisions(connection, keys)
+
+    async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
+        bit = await self._lanes.find(lane)
+        if not (bit and results):
+            return []
+        async with self._database.write() as connection:
+            return await close_lane(connection, Lane(lane, bit), results, decide, self._clock())
+
+    async def fail(self, keys: Sequence[RevisionKey], lane: str, reason: str) -> None:
+        bit = await self._lanes.find(lane)
+        if bit and keys:
+            async with self._database.write() as connection:
+                await give_up(connection, Lane(lane, bit), keys, reason, self._clock())
+
+    async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
+        bit = await self._lanes.find(lane)
+        table = conversations.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(table.conversation_key, table.revision)
+                .where(
+                    IS_OUTSTANDING,
+                    table.outstanding.bitwise_and(bit) != 0,
+                    table.accepted_at < accepted_before,
+                )
+                .order_by(table.accepted_at)
+                .limit(limit)
+            )
+            return [revision_key(row) for row in found]
+
+    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
+        if not keys:
+            return {}
+        table = conversations.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(table.conversation_key, table.revision, table.outstanding).where(
+                    of_revisions(conversations, set(keys))
+                )
+            )
+            rows = found.all()
+        return {revision_key(row): await self._lanes.names(row.outstanding) for row in rows}
+
+    async def find(self, project: str, conversation_id: str) -> ConversationHead | None:
+        return await self.find_by_key(project, conversation_key(project, conversation_id))
+
+    async def find_by_key(self, project: str, key: bytes) -> ConversationHead | None:
+        row = await self._find_row(key)
+        return await self._head(row) if row is not None and row.project == project else None
+
+    async def list_heads(self, project: str, chosen: ConversationFilter) -> Page[ConversationHead]:
+        async with self._database.read() as connection:
+            rows, cursor = await find_heads(connection, project, chosen)
+        return Page([await self._head(row) for row in rows], cursor)
+
+    async def annotate(self, key: bytes, annotations: Sequence[Annotation]) -> int:
+        if not annotations:
+            return 0
+        async with self._database.write() as connection:
+            return await append_annotations(connection, key, annotations, self._clock())
+
+    async def annotations(self, keys: Sequence[bytes]) -> list[StoredAnnotation]:
+        async with self._database.read() as connection:
+            return await list_annotations(connection, keys)
+
+    async def evaluated(self, key: bytes, revision: int | None = None) -> EvaluatedRevision | None:
+        row = await self._find_row(key)
+        if row is None:
+            return None
+        wanted = RevisionKey(key, row.revision if revision is None else revision)
+        async with self._database.read() as connection:
+            exists = await connection.execute(select(revisions.c.revision).where(of_revisions(revisions, [wanted])))
+            if exists.first() is None:
+                return None
+            verdict = (await connection.execute(select(verdicts).where(of_revisions(verdicts, [wanted])))).first()
+            found = await list_evaluations(connection, [wanted])
+        return EvaluatedRevision(
+            head=await self._head(row),
+            revision=wanted.revision,
+            verdict=None if verdict is None else read_verdict(verdict),
+            evaluations=tuple(found.get(wanted, ())),
+        )
+
+    async def query(self, project: str, query: EvaluationQuery) -> Page[EvaluatedRevision]:
+        async with self._database.read() as connection:
+            rows, cursor = await find_verdicts(connection, project, query)
+            keys = [revision_key(row) for row in rows]
+            found = await list_evaluations(connection, keys, query.evaluators)
+        items = [
+            EvaluatedRevision(
+                head=await self._head(row),
+                revision=row.revision,
+                verdict=read_verdict(row),
+                evaluations=tuple(found.get(revision_key(row), ())),
+            )
+            for row in rows
+        ]
+        return Page(items, cursor)
+
+    async def count_by_status(self) -> dict[Status, int]:
+        status = conversations.c.status
+        async with self._database.read() as connection:
+            found = await connection.execute(select(status, func.count()).group_by(status))
+            return {name: count for name, count in found.all()}  # noqa: C416 - a row is no pair to the type checker
+
+    async def _find_row(self, key: bytes) -> Any | None:
+        async with self._database.read() as connection:
+            found = await connection.execute(select(conversations).where(conversations.c.conversation_key == key))
+            return found.first()
+
+    async def _head(self, row: Any) -> ConversationHead:
+        return ConversationHead(
+            revision_key=revision_key(row),
+            project=row.project,
+            conversation_id=row.conversation_id,
+            agent_version=row.agent_version,
+            status=row.status,
+            turn_count=row.turn_count,
+            accepted_at=row.accepted_at,
+            outstanding=await self._lanes.names(row.outstanding),
+            failed_because=row.failed_because,
+        )

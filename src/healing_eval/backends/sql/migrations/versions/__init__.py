@@ -1,0 +1,1 @@
+"""Which steps led to the schema of today? One file per step; they expand first and contract later."""

@@ -1,0 +1,82 @@
+"""How is one conversation's part of the store read?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from healing_eval.backends.sql.rows import of_revisions, read_evaluation, read_issue, revision_key
+from healing_eval.backends.sql.tables import evaluations, issues, revisions
+from healing_eval.domain.evaluation import Evaluation, Issue
+from healing_eval.domain.revision import RevisionKey, StoredRevision
+from healing_eval.formats.prefix import join
+
+
+async def load_revisions(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
+    """Load revisions with whole bodies, in one query, in the order of the keys."""
+    wanted, link = revisions.alias("wanted"), revisions.alias("link")
+    found = await connection.execute(
+        select(wanted.c.revision.label("wanted_revision"), link)
+        .join(
+            link,
+            and_(
+                link.c.conversation_key == wanted.c.conversation_key,
+                link.c.revision >= func.coalesce(wanted.c.base_revision, wanted.c.revision),
+                link.c.revision <= wanted.c.revision,
+                link.c.accepted_at >= func.coalesce(wanted.c.base_accepted_at, wanted.c.accepted_at),
+                link.c.accepted_at <= wanted.c.accepted_at,
+            ),
+        )
+        .where(of_revisions(wanted, keys))
+        .order_by(wanted.c.conversation_key, wanted.c.revision, link.c.revision)
+    )
+    chains: dict[RevisionKey, list[Any]] = defaultdict(list)
+    for row in found:
+        chains[RevisionKey(row.conversation_key, row.wanted_revision)].append(row)
+    return [_assemble(key, chains[key]) for key in dict.fromkeys(keys) if key in chains]
+
+
+def _assemble(key: RevisionKey, chain: Sequence[Any]) -> StoredRevision:
+    body: bytes = chain[0].body
+    for link in chain[1:]:
+        body = join(body, link.body)
+    last = chain[-1]
+    return StoredRevision(
+        revision_key=key,
+        project=last.project,
+        conversation_id=last.conversation_id,
+        accepted_at=last.accepted_at,
+        complete=last.complete,
+        body=body,
+    )
+
+
+async def list_evaluations(
+    connection: AsyncConnection, keys: Sequence[RevisionKey], evaluators: Sequence[str] = ()
+) -> dict[RevisionKey, list[Evaluation]]:
+    """List the evaluations of revisions, by evaluator, oldest first; only those of `evaluators` if any are given."""
+    chosen, defects = of_revisions(evaluations, keys), of_revisions(issues, keys)
+    if evaluators:
+        chosen &= evaluations.c.evaluator.in_(evaluators)
+        defects &= issues.c.evaluator.in_(evaluators)
+    found = (
+        await connection.execute(
+            select(evaluations).where(chosen).order_by(evaluations.c.evaluator, evaluations.c.evaluated_at)
+        )
+    ).all()
+    found_issues: dict[tuple[Any, ...], list[Issue]] = defaultdict(list)
+    if found:
+        for row in await connection.execute(select(issues).where(defects).order_by(issues.c.ordinal)):
+            found_issues[_run(row)].append(read_issue(row))
+    listed: dict[RevisionKey, list[Evaluation]] = defaultdict(list)
+    for row in found:
+        listed[revision_key(row)].append(read_evaluation(row, found_issues[_run(row)]))
+    return dict(listed)
+
+
+def _run(row: Any) -> tuple[Any, ...]:
+    return row.conversation_key, row.revision, row.evaluator, row.version

@@ -1,0 +1,1 @@
+"""Who rings when there is work? One file per URL scheme."""

@@ -1,0 +1,140 @@
+"""Who rings within one process? A stream in memory; with the process it is gone, and the sweeper rings again."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import msgspec
+
+from healing_eval.domain.revision import RevisionKey
+from healing_eval.ports.stream import Delivery
+
+
+class _Message(msgspec.Struct):
+    revision_key: RevisionKey
+    attempts: int = 0
+
+
+class _Lane:
+    """Messages ready to be read, released ones waiting for their time, and those in somebody's hands."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, _Message] = {}
+        """Everything not acknowledged, by id."""
+        self.ready: deque[str] = deque()
+        self.delayed: list[tuple[float, int, str]] = []
+        self.held: OrderedDict[str, float] = OrderedDict()
+        """Id to when it was handed out, the oldest first."""
+        self.changed = asyncio.Event()
+
+
+class MemoryStream:
+    """A `Stream` for one process: `memory://`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take a clock that never goes back, in seconds."""
+        self._clock = clock
+        self._lanes: dict[str, _Lane] = {}
+        self._count = 0
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        return cls()
+
+    async def open(self, lanes: Sequence[str]) -> None:
+        for lane in lanes:
+            self._lane(lane)
+
+    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        to = self._lane(lane)
+        for key in keys:
+            message_id = str(self._next())
+            to.messages[message_id] = _Message(key)
+            to.ready.append(message_id)
+        to.changed.set()
+
+    async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
+        of = self._lane(lane)
+        deadline = self._clock() + wait_seconds
+        while True:
+            self._ripen(of)
+            taken = self._take(of, count)
+            left = deadline - self._clock()
+            if taken or left <= 0:
+                return taken
+            await self._wait(of, left)
+
+    async def claim(self, lane: str, consumer: str, *, count: int, idle_seconds: float) -> list[Delivery]:
+        of = self._lane(lane)
+        latest = self._clock() - idle_seconds
+        idle: list[str] = []
+        for message_id, since in of.held.items():
+            if since > latest or len(idle) == count:
+                break
+            idle.append(message_id)
+        return [self._hand_out(of, message_id) for message_id in idle]
+
+    async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
+        of = self._lane(lane)
+        for delivery in deliveries:
+            # One that was released meanwhile is done as well: its id stays in a queue and is passed over there.
+            of.messages.pop(delivery.message_id, None)
+            of.held.pop(delivery.message_id, None)
+
+    async def release(self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float) -> None:
+        to = self._lane(lane)
+        due = self._clock() + delay_seconds
+        for delivery in deliveries:
+            if to.held.pop(delivery.message_id, None) is not None:
+                heapq.heappush(to.delayed, (due, self._next(), delivery.message_id))
+        to.changed.set()
+
+    async def depth(self, lane: str) -> int:
+        return len(self._lane(lane).messages)
+
+    async def close(self) -> None:
+        self._lanes.clear()
+
+    def _lane(self, name: str) -> _Lane:
+        return self._lanes.setdefault(name, _Lane())
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _ripen(self, lane: _Lane) -> None:
+        """Make ready what was released and whose time has come."""
+        now = self._clock()
+        while lane.delayed and lane.delayed[0][0] <= now:
+            lane.ready.append(heapq.heappop(lane.delayed)[2])
+
+    def _take(self, lane: _Lane, count: int) -> list[Delivery]:
+        taken: list[Delivery] = []
+        while lane.ready and len(taken) < count:
+            message_id = lane.ready.popleft()
+            if message_id in lane.messages:  # else it was acknowledged after it had been released
+                taken.append(self._hand_out(lane, message_id))
+        return taken
+
+    def _hand_out(self, lane: _Lane, message_id: str) -> Delivery:
+        message = lane.messages[message_id]
+        message.attempts += 1
+        lane.held.pop(message_id, None)
+        lane.held[message_id] = self._clock()
+        return Delivery(message_id, message.revision_key, message.attempts)
+
+    async def _wait(self, lane: _Lane, seconds: float) -> None:
+        """Sleep until something is appended or released, or the next released message is due."""
+        if lane.delayed:
+            seconds = min(seconds, max(0.0, lane.delayed[0][0] - self._clock()))
+        lane.changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await lane.changed.wait()
+        except TimeoutError:
+            return

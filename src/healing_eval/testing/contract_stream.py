@@ -1,0 +1,143 @@
+"""Is this stream correct? It is when a subclass of `StreamContract` with a fixture `url` is green."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import pytest
+
+from healing_eval import plugins
+from healing_eval.domain.revision import RevisionKey
+from healing_eval.ports.stream import Delivery, Stream
+
+
+def keys_of(count: int) -> list[RevisionKey]:
+    """Make as many keys."""
+    return [RevisionKey(number.to_bytes(16, "big"), number + 1) for number in range(count)]
+
+
+def read_keys(deliveries: list[Delivery]) -> list[RevisionKey]:
+    """List what was delivered."""
+    return [one.revision_key for one in deliveries]
+
+
+class StreamContract:
+    """What every stream must do."""
+
+    @pytest.fixture
+    async def stream(self, url: str) -> AsyncGenerator[Stream]:
+        stream = cast("type[Stream]", plugins.load_for_url(plugins.STREAM, url)).from_url(url)
+        await stream.open(["checks", "judges"])
+        yield stream
+        await stream.close()
+
+    async def take(self, stream: Stream, *, lane: str = "checks", count: int = 100) -> list[Delivery]:
+        """Read what is there without waiting long."""
+        return await stream.read(lane, "worker-1", count=count, wait_seconds=0.01)
+
+    async def test_keys_are_read_in_the_order_they_were_appended(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(5))
+
+        first, second = await self.take(stream, count=3), await self.take(stream)
+
+        assert read_keys([*first, *second]) == keys_of(5)
+        assert {one.attempt for one in first} == {1}
+        assert len({one.message_id for one in [*first, *second]}) == 5
+
+    async def test_what_is_in_one_consumers_hands_is_read_by_nobody_else(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        await self.take(stream, count=1)
+
+        others = await stream.read("checks", "worker-2", count=9, wait_seconds=0.01)
+
+        assert read_keys(others) == keys_of(2)[1:]
+
+    async def test_lanes_are_kept_apart_and_made_on_demand(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        await stream.append("a new lane", keys_of(2))
+
+        assert await self.take(stream, lane="judges") == []
+        assert read_keys(await self.take(stream, lane="a new lane")) == keys_of(2)
+
+    async def test_a_reader_is_woken_by_what_is_appended(self, stream: Stream) -> None:
+        reader = asyncio.create_task(stream.read("checks", "worker-1", count=9, wait_seconds=30))
+        await asyncio.sleep(0)
+
+        await stream.append("checks", keys_of(1))
+
+        assert read_keys(await reader) == keys_of(1)
+
+    async def test_an_empty_lane_gives_nothing_after_the_wait(self, stream: Stream) -> None:
+        assert await self.take(stream) == []
+
+    async def test_an_acknowledged_message_never_comes_back(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        taken = await self.take(stream)
+
+        await stream.ack("checks", taken[:1])
+        await stream.ack("checks", taken[:1])
+
+        assert read_keys(await stream.claim("checks", "worker-2", count=9, idle_seconds=0)) == keys_of(2)[1:]
+        assert await stream.depth("checks") == 1
+
+    async def test_what_somebody_holds_for_too_long_is_claimed_and_counted(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(3))
+        await self.take(stream)
+
+        claimed = await stream.claim("checks", "worker-2", count=2, idle_seconds=0)
+
+        assert read_keys(claimed) == keys_of(2)
+        assert [one.attempt for one in claimed] == [2, 2]
+        assert await stream.claim("checks", "worker-2", count=2, idle_seconds=3600) == []
+
+    async def test_what_is_given_back_is_handed_out_again_and_counted(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        taken = await self.take(stream)
+
+        await stream.release("checks", taken, delay_seconds=0)
+
+        again = await stream.read("checks", "worker-2", count=9, wait_seconds=5)
+        assert [(one.revision_key, one.attempt) for one in again] == [(keys_of(1)[0], 2)]
+
+    async def test_what_is_given_back_for_later_is_not_handed_out_now(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        await stream.release("checks", await self.take(stream), delay_seconds=3600)
+
+        assert await self.take(stream) == []
+        assert await stream.claim("checks", "worker-2", count=9, idle_seconds=0) == []
+        assert await stream.depth("checks") == 1
+
+    async def test_a_waiting_reader_gets_what_becomes_due(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        await stream.release("checks", await self.take(stream), delay_seconds=0.02)
+
+        due = await stream.read("checks", "worker-2", count=9, wait_seconds=30)
+
+        assert read_keys(due) == keys_of(1)
+
+    async def test_the_depth_counts_what_is_not_acknowledged(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(3))
+        taken = await self.take(stream, count=2)
+        before = await stream.depth("checks")
+
+        await stream.ack("checks", taken)
+
+        assert (before, await stream.depth("checks"), await stream.depth("judges")) == (3, 1, 0)
+
+    async def test_the_same_key_twice_is_two_messages(self, stream: Stream) -> None:
+        await stream.append("checks", [*keys_of(1), *keys_of(1)])
+
+        assert len(await self.take(stream)) == 2
+
+    async def test_many_readers_share_the_messages(self, stream: Stream) -> None:
+        readers = [
+            asyncio.create_task(stream.read("checks", f"worker-{number}", count=1, wait_seconds=30))
+            for number in range(8)
+        ]
+
+        await stream.append("checks", keys_of(8))
+
+        taken = [one for some in await asyncio.gather(*readers) for one in some]
+        assert sorted(read_keys(taken), key=lambda key: key.revision) == keys_of(8)

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import pytest
+
+from healing_eval.testing.contract_stream import StreamContract
+
+
+class TestMemoryStream(StreamContract):
+    @pytest.fixture
+    def url(self) -> str:
+        return "memory://"
