@@ -1,0 +1,1 @@
+"""Were the tools called rightly? No model needed."""

@@ -1,0 +1,127 @@
+"""Which argument values were made up?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+
+import msgspec
+
+from healing_eval.domain.evaluation import Issue, issue
+from healing_eval.evaluators.tool_call.arguments import pointer
+from healing_eval.evaluators.tool_call.context import Context, PlacedCall
+from healing_eval.evaluators.tool_call.grounding.evidence import Evidence
+from healing_eval.evaluators.tool_call.grounding.leaves import FREE_TEXT, Leaf, leaves
+from healing_eval.evaluators.tool_call.grounding.moments import moment_said, read_moment
+from healing_eval.evaluators.tool_call.grounding.numbers import number_said
+from healing_eval.evaluators.tool_call.grounding.strings import phrase_said
+from healing_eval.evaluators.values.dates import MONTHS
+from healing_eval.evaluators.values.text import find_word, fold, words_of_name
+
+MOST_CHARACTERS = 200_000_000
+"""How much text is searched for one conversation's values. Values times text would else grow without bound; a thousand
+values in a conversation of 200,000 characters are within it."""
+
+
+class Grounding:
+    """One conversation's values, looked up once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._grounded: set[str | int | float] = set()
+        self._free_text = _free_text(context.options.free_text_arguments)
+        self._characters_left = MOST_CHARACTERS
+        self.checked = 0
+        self.ungrounded = 0
+        self.passed_over = 0
+        """Values that were not looked up any more, because too much text had been searched."""
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        return Evidence(self._context.passages)
+
+    def values(self) -> Iterator[tuple[PlacedCall, Leaf, bool]]:
+        """Every value that needs a ground, with its call and whether it has one."""
+        for placed in self._context.calls:
+            properties = self._context.schema(placed.call.tool_name).properties
+            for leaf in leaves(placed.call.parameters, properties, self._free_text):
+                if self._characters_left < 0:
+                    self.passed_over += 1
+                    continue
+                self.checked += 1
+                found = leaf.value in self._grounded or self._is_said(leaf, placed)
+                if found:
+                    self._grounded.add(leaf.value)
+                else:
+                    self.ungrounded += 1
+                yield placed, leaf, found
+
+    def check(self) -> Iterator[Issue]:
+        """Report each value without a ground, once for a tool and argument."""
+        reported: set[tuple[str, str, str | int | float]] = set()
+        for placed, leaf, found in self.values():
+            tool_name = placed.call.tool_name
+            key = (tool_name, leaf.name, leaf.value)
+            if found or key in reported:
+                continue
+            reported.add(key)
+            yield issue(
+                "ungrounded_argument",
+                f"{tool_name[:80]!r} was given a value for {leaf.name[:80]!r} that nothing before the call mentions.",
+                turn_id=placed.turn.turn_id,
+                tool_name=tool_name,
+                argument=pointer(leaf.path),
+                evidence=str(leaf.value)[:300],
+                severity="error" if self._context.verb(tool_name) else "warning",
+            )
+
+    def _is_said(self, leaf: Leaf, placed: PlacedCall) -> bool:
+        value, pieces = leaf.value, placed.known_pieces
+        self._characters_left -= self._context.passages.raw(pieces)[1]
+        if not isinstance(value, str):
+            return number_said(value, leaf.name, self._evidence, pieces)
+        passages = self._context.passages
+        bare = value.strip()
+        if bare[0] in _BEGINS_A_NUMBER:
+            moment = read_moment(bare)
+            if moment is not None and not moment.minutes:
+                return moment_said(moment, leaf.name, self._evidence, pieces)
+            text, limit = passages.raw(pieces)
+            if find_word(text, bare, limit):
+                return True
+            if moment is not None:
+                return moment_said(moment, leaf.name, self._evidence, pieces)
+            number = _number(bare)
+            if number is not None:
+                return number_said(number, leaf.name, self._evidence, pieces)
+        elif bare.lower() in MONTHS and self._evidence.relative_from < passages.plain(pieces)[1]:
+            return True  # "this month" is not said by its name
+        return phrase_said(value, passages, pieces) or _names_the_deed(value, leaf.name, placed.call.tool_name)
+
+
+_BEGINS_A_NUMBER = frozenset("0123456789+-.$€£")
+
+
+@lru_cache(maxsize=64)
+def _free_text(more: tuple[str, ...]) -> frozenset[str]:
+    return FREE_TEXT | {name.lower() for name in more}
+
+
+def _names_the_deed(value: str, argument: str, tool_name: str) -> bool:
+    """Whether the value only says what the tool does, as event_type = "event" of create_event.
+
+    A value that is the argument's own name is a placeholder instead.
+    """
+    words = fold(value).split()
+    return words != list(words_of_name(argument)) and set(words_of_name(tool_name)).issuperset(words)
+
+
+def _number(text: str) -> int | float | None:
+    """Read a string that is nothing but a number without a leading zero; such a zero makes it a code."""
+    plain = text.lstrip("$€£").replace(",", "").rstrip("%")
+    if not plain or len(plain) > 24 or (plain[0] == "0" and plain[1:2].isdigit()):
+        return None
+    try:
+        return msgspec.convert(plain, int | float, strict=False)
+    except msgspec.ValidationError:
+        return None
