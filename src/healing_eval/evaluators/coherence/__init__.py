@@ -1,0 +1,1 @@
+"""Does the conversation hold together? Frustration, contradictions, unanswered requests, violated preferences."""

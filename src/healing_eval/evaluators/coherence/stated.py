@@ -1,0 +1,218 @@
+"""Which preferences did the user state, and did they take them back?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from healing_eval.evaluators.coherence.context import Said, holds_any
+from healing_eval.evaluators.coherence.foods import DIETS, FOODS, GROUPS
+from healing_eval.evaluators.values.dates import find_times
+
+
+class Preference(msgspec.Struct, frozen=True):
+    """One thing the user wants, in a form that can be decided."""
+
+    kind: str
+    """food, contact, stops, seat, budget, earliest or latest."""
+    name: str
+    """As people name it: "vegetarian", "no pork", "no calls"."""
+    forbidden: frozenset[str] = frozenset()
+    """Words of what is not wanted (food, contact, seat)."""
+    bound: float = 0.0
+    """Largest amount (budget), or minutes since midnight (earliest, latest)."""
+
+
+# fmt: off
+_DIET_NAME = re.compile(r"(vegetarians?|vegans?|pescatarians?|celiac|coeliac|halal|kosher)\b")
+_I_AM = re.compile(
+    r"\b(?:i am|i'm|im|we are|we're|i've been|i have been|my \w{2,12} is|she is|she's|he is|he's)[ ](?:(?:a|an"
+    r"|strict|strictly|also|both|now|all|actually|lifelong)[ ]){0,3}\Z"
+)
+_I_EAT = re.compile(
+    r"\b(?:i|we)[ ](?:follow|keep|eat|only eat|need|stick to)[ ](?:(?:a|an|only|strictly|strict)[ ]){0,2}\Z"
+)
+_NOT_EAT = re.compile(
+    r"\b(?:i|we)[ ](?:don't|do not|can't|cannot|can not|never|won't)[ ](?:(?:ever|really)[ ])?(?:eat|have|drink"
+    r"|tolerate)[ ](?:any[ ])?([a-z]+)(?:[ ](?:or|and)[ ]([a-z]+))?"
+)
+_ALLERGIC = re.compile(r"(?<!not )\b(?:allergic|intolerant)[ ]to[ ]([a-z]+)(?:(?:,| or| and)[ ]([a-z]+))?")
+_ALLERGY = re.compile(
+    r"\b(?:have|has|with|got|severe|bad)[ ](?:a[ ])?(?:(?:severe|bad|serious)[ ])?([a-z]+)[ ](?:allergy"
+    r"|intolerance)"
+)
+_NO_FOOD = re.compile(
+    r"(?<!have )(?<!got )(?<!is )(?<!are )(?<!was )(?<!'s )\b(?:no|without|hold the|leave out the)[ ](?:any[ ]"
+    r")?([a-z]+)(?:[ ](?:or|and)[ ](?:no[ ])?([a-z]+))?"
+)
+_FREE = re.compile(r"\b(gluten|dairy|nut|lactose|egg)[- ]free\b")
+_NO_CONTACT = re.compile(
+    r"\b(?:don't|do not|never|please don't|stop)[ ](?:ever[ ])?(call|calling|phone|phoning|email|e-mail"
+    r"|emailing|text|texting)[ ](?:me|us)\b"
+)
+_NONSTOP = re.compile(
+    r"\b(?:only|just|must be)[ ](?:want[ ]|take[ ]|book[ ]|fly[ ])?(?:a[ ])?(?:non-?stop|direct)\b"
+    r"|\b(?:non-?stop|direct)[ ](?:flights?[ ])?only\b|\bno (?:layovers|stopovers|connections|stops)\b"
+)
+_SEAT = re.compile(
+    r"\b(?:want|prefer|need|would like|i'd like|only|must have|get me)[ ](?:(?:a|an|the|to|have|sit|in|only"
+    r"|get)[ ]){0,4}(window|aisle)(?:[ ]seats?)?\b"
+)
+_BUDGET = re.compile(
+    r"\b(?:under|below|less than|no more than|not more than|at most|maximum of|max|up to|cheaper than|budget is"
+    r"|budget of)[ ](?:about[ ])?[$€£][ ]?(\d{1,6}(?:,\d{3})?(?:\.\d{1,2})?)(?![\d,])"
+)
+_EARLIEST = re.compile(
+    r"\b(?:not before|no earlier than|nothing before|don't want to \w{2,10} before|only after|must be after"
+    r"|anytime after|any time after)\b"
+)
+_LATEST = re.compile(
+    r"\b(?:not after|no later than|nothing after|must be before|only before|don't want to \w{2,10} after)\b"
+)
+_RELENTS = re.compile(
+    r"\b(?:is|are|would be|'s|works)[ ](?:also[ ]|actually[ ]|totally[ ])?(?:fine|ok|okay|good|great|alright"
+    r"|all right|acceptable)\b|\bi (?:do|can|will|now|also)(?: now)? eat\b|\bfor my (?:friend|guest|wife"
+    r"|husband|partner|son|daughter|kids?|mother|father)\b|\bi'?ll (?:have|take) the\b|\b(?:you can|please"
+    r"|go ahead and) (?:call|phone|email|e-mail|text)\b|\bdon't mind\b|\bnot (?:a )?(?:vegetarian|vegan)\b"
+    r"|\bno longer\b"
+)
+# fmt: on
+_CONTACT_WORDS = {
+    "call": frozenset({"call"}),
+    "phon": frozenset({"call"}),
+    "emai": frozenset({"email"}),
+    "e-ma": frozenset({"email"}),
+    "text": frozenset({"sms", "text"}),
+}
+_WAKE_WORDS = frozenset(
+    {
+        "eat",
+        "vegan",
+        "vegetarian",
+        "vegans",
+        "vegetarians",
+        "pescatarian",
+        "allergic",
+        "allergy",
+        "intolerant",
+        "intolerance",
+    }
+)
+_FOOD_WORDS = FOODS | frozenset(GROUPS) | frozenset(DIETS) | {"vegetarians", "vegans", "pescatarians"}
+_GROUP_NAMES = frozenset(GROUPS)
+_REFUSES = frozenset({"no", "not", "don't", "can't", "cannot", "never", "without", "why"})
+_FOR_OTHERS = frozenset(
+    {"but", "husband", "wife", "friend", "friends", "partner", "son", "daughter", "mother", "father"}
+)
+"""Words by which a dish named beside a diet may be for somebody else."""
+_CONTACTS = frozenset({"call", "calling", "phone", "phoning", "email", "emailing", "text", "texting", "e"})
+_STOP_WORDS = frozenset({"nonstop", "non", "direct", "layovers", "stopovers", "connections", "stops"})
+_SEATS = frozenset({"window", "aisle"})
+_BOUNDS = frozenset({"before", "after", "than"})
+_BOUND_PHRASES = ("not ", "than", "nothing ", "want to", "only ", "must be", "time after")
+_TELLING = _FOOD_WORDS | _CONTACTS | _STOP_WORDS | _SEATS | _BOUNDS
+"""Every statement but a budget has one of these words."""
+_NEVERS = frozenset({"don't", "not", "can't", "cannot", "never", "won't"})
+_LEAVES_OUT = ("no ", "without ", "hold the ", "leave out the ")
+_KEPT_ONLY = frozenset({"halal", "kosher"})
+_KEPT = _KEPT_ONLY | {"vegetarian", "vegan", "pescatarian"}
+"""Diets as one says to keep or eat; one is neither "halal" nor keeps "coeliac"."""
+_LEAD = 64
+"""What leads to a diet's name is shorter than this."""
+_CURRENCIES = "$€£"
+
+
+def stated_in(said: Said) -> list[Preference]:
+    """Give the preferences a user turn states. A look at its words passes most turns over."""
+    telling = said.word_set & _TELLING
+    return [*_stated(said, telling), *_bounds(said.lowered, telling)] if telling else list(_budgets(said.lowered))
+
+
+def _stated(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
+    text = said.lowered
+    if not telling.isdisjoint(_FOOD_WORDS):
+        yield from (one for one in _foods(said) if not _for_others(one, said))
+    if not telling.isdisjoint(_CONTACTS):
+        for match in _NO_CONTACT.finditer(text):
+            yield Preference("contact", f"do not {match[1]}", _CONTACT_WORDS[match[1][:4]])
+    if not telling.isdisjoint(_STOP_WORDS) and _NONSTOP.search(text):
+        yield Preference("stops", "non-stop only")
+    if not telling.isdisjoint(_SEATS):
+        for match in _SEAT.finditer(text):
+            yield Preference("seat", f"{match[1]} seat", frozenset({"window", "aisle", "middle"}) - {match[1]})
+    yield from _budgets(text)
+
+
+def takes_back(said: Said, preference: Preference) -> bool:
+    """Whether a later user turn may have lifted a preference; in doubt it has."""
+    text = said.lowered
+    if preference.kind in ("earliest", "latest"):
+        return bool(find_times(text))
+    if preference.kind == "budget":
+        return holds_any(text, _CURRENCIES) or _RELENTS.search(text) is not None
+    wants = preference.forbidden - _GROUP_NAMES
+    if preference.kind == "food" and said.word_set.isdisjoint(_REFUSES) and not said.word_set.isdisjoint(wants):
+        return True
+    return _RELENTS.search(text) is not None and (
+        preference.kind != "food" or not said.word_set.isdisjoint(preference.forbidden | _WAKE_WORDS)
+    )
+
+
+def _foods(said: Said) -> Iterator[Preference]:
+    text = said.lowered
+    yield from _diets(text)
+    for pattern in _food_patterns(said):
+        for match in pattern.finditer(text):
+            for word in match.groups():
+                if word in GROUPS or word in FOODS:
+                    yield Preference("food", f"no {word}", GROUPS.get(word, frozenset({word})))
+    if "free" in text and "?" not in text:  # who asks whether something is gluten-free need not avoid gluten
+        for match in _FREE.finditer(text):
+            yield Preference("food", f"{match[1]}-free", GROUPS[match[1]])
+
+
+def _diets(text: str) -> Iterator[Preference]:
+    """Look for a diet's name first, and then at what leads to it: the names are rare, what leads to them is not."""
+    named = [(match[1], text[max(0, match.start() - _LEAD) : match.start()]) for match in _DIET_NAME.finditer(text)]
+    for name, lead in named:
+        if name not in _KEPT_ONLY and _I_AM.search(lead):
+            diet = name.rstrip("s")
+            yield Preference("food", diet, DIETS[diet])
+    for name, lead in named:
+        if name in _KEPT and _I_EAT.search(lead):
+            yield Preference("food", name, DIETS[name])
+
+
+def _food_patterns(said: Said) -> Iterator[re.Pattern[str]]:
+    """Give the patterns that can match, as a cheap look at the text tells."""
+    text = said.lowered
+    if not said.word_set.isdisjoint(_NEVERS):
+        yield _NOT_EAT
+    if "allerg" in text or "intoleran" in text:
+        yield _ALLERGIC
+        yield _ALLERGY
+    if holds_any(text, _LEAVES_OUT):
+        yield _NO_FOOD
+
+
+def _for_others(preference: Preference, said: Said) -> bool:
+    dishes = preference.forbidden - _GROUP_NAMES
+    return not said.word_set.isdisjoint(_FOR_OTHERS) and not said.word_set.isdisjoint(dishes)
+
+
+def _budgets(text: str) -> Iterator[Preference]:
+    if holds_any(text, _CURRENCIES):
+        for match in _BUDGET.finditer(text):
+            yield Preference("budget", f"at most {match[1]}", bound=float(match[1].replace(",", "")))
+
+
+def _bounds(text: str, telling: frozenset[str]) -> Iterator[Preference]:
+    if telling.isdisjoint(_BOUNDS) or not holds_any(text, _BOUND_PHRASES):
+        return
+    for pattern, kind in ((_EARLIEST, "earliest"), (_LATEST, "latest")):
+        for match in pattern.finditer(text):
+            times = {found.minutes for found in find_times(text[match.end() : match.end() + 20])}
+            if len(times) == 1:
+                yield Preference(kind, text[match.start() : match.end() + 12].strip(), bound=float(times.pop()))
