@@ -1,0 +1,121 @@
+"""How does hostile text stand in a prompt without leaving its place?
+
+Every line of the block is one JSON object in pure ASCII, so no text can start a line of its own; the tags around it
+carry a nonce that was drawn after the text was written and does not occur in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from healing_eval.domain.conversation import Conversation, ToolCall, Turn
+
+_HIDDEN_CLASS = (
+    "\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+HIDDEN = re.compile(f"[{_HIDDEN_CLASS}]")
+"""Characters that a reader does not see and a model does: zero-width, tag, bidirectional and variation characters."""
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+UNSHOWABLE = "[not shown: nested too deeply]"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the block."""
+
+    text: str
+    hidden: int
+    """How many hidden characters were taken out."""
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The fenced conversation."""
+
+    text: str
+    nonce: str
+
+
+def fence(lines: Sequence[Line], new_nonce: Callable[[], str]) -> Block:
+    """Put lines between tags with a nonce that none of them contains.
+
+    Args:
+        lines: made by `header_line` and `turn_line`.
+        new_nonce: draws a fresh nonce of letters and digits at each call.
+    """
+    body = "\n".join(line.text for line in lines)
+    nonce = new_nonce()
+    while nonce in body:
+        nonce = new_nonce()
+    return Block(f"<conversation-{nonce}>\n{body}\n</conversation-{nonce}>", nonce)
+
+
+def header_line(conversation: Conversation, *, characters: int) -> Line:
+    """Write the agent's instructions and tools, each cut to so many characters."""
+    tools = [{"name": tool.name, "description": tool.description} for tool in conversation.tools]
+    record: dict[str, Any] = {"agent_instructions": cut(conversation.system_prompt or "", characters)}
+    listed = _dump(tools)
+    record["agent_tools"] = tools if len(listed) <= characters else cut(listed, characters)
+    return _line(record)
+
+
+def turn_line(turn: Turn, *, characters: int | None = None) -> Line:
+    """Write one turn; with `characters`, its text and its tool calls are each cut to that many."""
+    content = turn.content if characters is None else cut(turn.content, characters)
+    record: dict[str, Any] = {"turn_id": turn.turn_id, "role": turn.role, "content": content}
+    if turn.tool_calls:
+        calls = [tool_call_record(call) for call in turn.tool_calls]
+        record["tool_calls"] = calls if characters is None else cut(_dump(calls), characters)
+    return _line(record)
+
+
+def tool_call_record(call: ToolCall) -> dict[str, Any]:
+    """Give what a judge may see of a tool call."""
+    record: dict[str, Any] = {"tool_name": call.tool_name, "parameters": call.parameters}
+    if call.malformed_arguments is not None:
+        record["malformed_arguments"] = call.malformed_arguments
+    if call.result is not None:
+        record["result"] = call.result.value
+        if call.result.error is not None:
+            record["error"] = call.result.error
+    return record
+
+
+def cut(text: str, characters: int) -> str:
+    """Keep the beginning and the end of a text that is longer than so many characters, and say what is gone."""
+    gone = len(text) - characters
+    if gone <= 0:
+        return text
+    head = characters // 2
+    return f"{text[:head]} [... {gone} characters left out ...] {text[len(text) - (characters - head) :]}"
+
+
+def plain_json(value: Any) -> str:
+    """Write a value as JSON text, or a remark when it is nested too deeply for that."""
+    return _dump(value)
+
+
+def _line(record: dict[str, Any]) -> Line:
+    try:
+        text = json.dumps(record, ensure_ascii=False)
+    except RecursionError:
+        text = _dump({**record, "tool_calls": UNSHOWABLE})
+    # Characters outside ASCII stand inside strings only, so taking them out or escaping them keeps the JSON valid.
+    visible, hidden = HIDDEN.subn("", text)
+    return Line(_NOT_ASCII.sub(_escape, visible), hidden)
+
+
+def _dump(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return json.dumps(UNSHOWABLE)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]

@@ -1,0 +1,120 @@
+"""Does what the model quotes stand in the turns?"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from healing_eval.domain.conversation import Turn, TurnId
+from healing_eval.domain.evaluation import Findings, Issue, Score, issue
+from healing_eval.domain.issue_types import ISSUE_TYPES, SEVERITIES, Severity
+from healing_eval.evaluators.judge.fence import HIDDEN, plain_json, tool_call_record
+from healing_eval.evaluators.judge.reading import Answer, Claim, Criterion, Quote
+from healing_eval.evaluators.judge.rubric import BEST_SCORE
+
+SHORTEST_QUOTE = 3
+"""Characters that count; less is to be found anywhere."""
+
+_IGNORED = re.compile("[\\s\"'`\\\\\u2018-\u201f\u00ab\u00bb\u2032\u2033]+")
+
+
+class Grounded(msgspec.Struct, frozen=True):
+    """What is left of an answer after its quotes were looked up."""
+
+    findings: Findings | None
+    """None when more than half of the quotes stand nowhere, or there are none: then nothing it says is believed."""
+    quotes: int
+    false_quotes: int
+
+
+class Passages:
+    """The texts of the shown turns, ready to be searched."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._ids: dict[str, TurnId] = {}
+        self._texts: dict[str, str] = {}
+        for turn in turns:
+            name = str(turn.turn_id)
+            calls = plain_json([tool_call_record(call) for call in turn.tool_calls]) if turn.tool_calls else ""
+            self._ids.setdefault(name, turn.turn_id)
+            self._texts[name] = f"{self._texts.get(name, '')}\n{_normalise(turn.content)}\n{_normalise(calls)}"
+
+    def hold(self, quote: Quote) -> bool:
+        """Whether the quote stands in its turn; case, spacing, quotation marks and hidden characters do not count."""
+        wanted = _normalise(quote.text)
+        return len(wanted) >= SHORTEST_QUOTE and wanted in self._texts.get(quote.turn_id or "", "")
+
+    def locate(self, quote: Quote) -> str | None:
+        """Find the turn a quote stands in: its own if it is there, else the first that has it."""
+        if self.hold(quote):
+            return quote.turn_id
+        return next((name for name in self._texts if self.hold(Quote(name, quote.text))), None)
+
+    def id_of(self, name: str | None) -> TurnId | None:
+        """Give a turn's id as the sender wrote it; None if no shown turn has it."""
+        return self._ids.get(name or "")
+
+
+def ground(answer: Answer, turns: Sequence[Turn], remarks: Sequence[str] = ()) -> Grounded:
+    """Check every quote and turn what holds into findings.
+
+    A score is the grade / 5. `overall` is the mean of the criteria with at least one true quote; the others are
+    listed as untrusted. An issue whose quote stands in no shown turn is dropped; one in another turn than claimed moves
+    there; one without a quote stays, since something missing cannot be quoted.
+
+    Args:
+        answer: what the model said.
+        turns: the turns it was shown.
+        remarks: what else the explanation should say.
+    """
+    passages = Passages(turns)
+    held = {one.name: [passages.hold(quote) for quote in one.evidence] for one in answer.criteria}
+    issues = [_checked(claim, passages) for claim in answer.issues]
+    quotes = sum(len(hits) for hits in held.values()) + sum(bool(claim.quote.text) for claim in answer.issues)
+    dropped = issues.count(None)
+    false = sum(hits.count(False) for hits in held.values()) + dropped
+    trusted = [one for one in answer.criteria if any(held[one.name])]
+    if not trusted or 2 * false > quotes:
+        return Grounded(None, quotes, false)
+    said = list(remarks)
+    if false:
+        said.append(f"{false} of {quotes} quotes stand in no such turn and were dropped")
+    if dropped:
+        said.append(f"{dropped} of {len(issues)} issues dropped for that")
+    findings = Findings(
+        overall=sum(one.score for one in trusted) / BEST_SCORE / len(trusted),
+        scores=tuple(_score(one, is_trusted=one in trusted) for one in answer.criteria),
+        issues=tuple(found for found in issues if found is not None),
+        explanation="; ".join(said),
+    )
+    return Grounded(findings, quotes, false)
+
+
+def _score(criterion: Criterion, *, is_trusted: bool) -> Score:
+    doubt = "" if is_trusted else "untrusted, not in the overall score: no true quote. "
+    return Score(criterion.name, criterion.score / BEST_SCORE, doubt + criterion.reason)
+
+
+def _checked(claim: Claim, passages: Passages) -> Issue | None:
+    place = passages.locate(claim.quote) if claim.quote.text else claim.quote.turn_id
+    if claim.quote.text and place is None:
+        return None
+    known = claim.type if claim.type in ISSUE_TYPES else "other"
+    return issue(
+        known,
+        claim.description or ISSUE_TYPES[known].meaning,
+        turn_id=passages.id_of(place),
+        evidence=claim.quote.text or None,
+        severity=_severity(claim.severity),
+    )
+
+
+def _severity(said: str) -> Severity | None:
+    return next((one for one in SEVERITIES if one == said.lower()), None)
+
+
+def _normalise(text: str) -> str:
+    return _IGNORED.sub("", unicodedata.normalize("NFKC", HIDDEN.sub("", text)).casefold())

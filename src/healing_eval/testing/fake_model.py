@@ -1,0 +1,231 @@
+"""Where is a language model to test with? A real HTTP server on loopback that speaks OpenAI's chat completions.
+
+In a test: `async with FakeModel() as fake: ... fake.base_url`. By itself: `python -m healing_eval.testing.fake_model
+PORT [DELAY_MS]`, then `POST /control {"mode": "flaky"}`, `GET /stats`, `POST /reset`.
+
+Modes, beside those of `fake_answers`: ok, gullible, any status such as 429 or 500, hang, reset, not_chat, huge (5 MB),
+parts (the text comes in parts), odd_usage (tokens are counted as -1), no_json_schema (refuses `json_schema`),
+no_response_format (refuses it in any form), flaky and flaky429 (the first try of each prompt fails), and as_told: each
+prompt says its own mode, as `fault:500`, or `fault:500@10` for one call in ten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import sys
+from collections import Counter
+from typing import Any, Self
+
+from healing_eval.testing.fake_answers import honest, spoiled
+
+REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+_NONCE = re.compile(rb"[0-9a-f]{32}")
+_TOLD = re.compile(r"fault:(\w+)(?:@(\d+))?")
+HUGE = 5 * 1024 * 1024
+SETTABLE = ("mode", "delay_ms", "rate", "retry_after", "only_containing")
+
+Reply = tuple[int, Any]
+
+
+class FakeModel:
+    """A model's server. Its attributes may be changed at any time.
+
+    Attributes:
+        mode: how it answers.
+        delay_ms: how long an answer takes, in milliseconds.
+        rate: which share of calls follows `mode`, in [0, 1]; the others are ok. Which ones depends on nothing but the
+            prompt and how often it came.
+        only_containing: `mode` applies only to prompts with this text; "" for all.
+        retry_after: value of that header with a 429, None for none.
+        requests: calls counted since the last reset.
+        max_in_flight: most calls held at the same time since the last reset.
+        payloads: what the last hundred calls asked.
+    """
+
+    def __init__(self, port: int = 0, *, mode: str = "ok", delay_ms: float = 0.0) -> None:
+        self.port = port
+        self.mode = mode
+        self.delay_ms = delay_ms
+        self.rate = 1.0
+        self.only_containing = ""
+        self.retry_after: str | None = "0"
+        self._server: asyncio.Server | None = None
+        self._handlers: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was counted and begin the same chances again."""
+        self.requests = 0
+        self.connections = 0
+        self.max_in_flight = 0
+        self.payloads: list[dict[str, Any]] = []
+        self._tries: Counter[bytes] = Counter()
+
+    @property
+    def base_url(self) -> str:
+        """What to set as OPENAI_BASE_URL."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._handlers:
+            task.cancel()
+        await asyncio.gather(*self._handlers, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._handlers.add(task)
+            task.add_done_callback(self._handlers.discard)
+        self.connections += 1
+        try:
+            while (request := await _read_request(reader)) is not None:
+                if not await self._respond(*request, writer):
+                    break
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client or the test is gone
+        finally:
+            writer.close()
+
+    async def _respond(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; False when the connection is to be closed."""
+        if path.endswith("/chat/completions"):
+            self._in_flight += 1
+            self.max_in_flight = max(self.max_in_flight, self._in_flight)
+            try:
+                reply = await self._complete(json.loads(body), writer)
+            finally:
+                self._in_flight -= 1
+        else:
+            reply = self._operate(path, body)
+        if reply is None:
+            return False
+        status, document = reply
+        extra = f"Retry-After: {self.retry_after}\r\n" if status == 429 and self.retry_after is not None else ""
+        content = json.dumps(document).encode()
+        head = f"HTTP/1.1 {status} {REASONS.get(status, 'Internal Server Error')}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}{extra}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        await writer.drain()
+        return True
+
+    def _operate(self, path: str, body: bytes) -> Reply:
+        if path == "/control":
+            for name, value in json.loads(body).items():
+                if name not in SETTABLE:
+                    return 400, {"error": f"no {name!r}; known: {', '.join(SETTABLE)}"}
+                setattr(self, name, value)
+            return 200, {name: getattr(self, name) for name in SETTABLE}
+        if path == "/reset":
+            self.reset()
+            return 200, {}
+        if path == "/stats":
+            counted = ("requests", "connections", "max_in_flight")
+            return 200, {name: getattr(self, name) for name in counted} | {"in_flight": self._in_flight}
+        return 404, {"error": {"message": f"no {path}"}}
+
+    async def _complete(self, payload: dict[str, Any], writer: asyncio.StreamWriter) -> Reply | None:
+        self.requests += 1
+        self.payloads = [*self.payloads[-99:], payload]
+        if self.delay_ms:
+            await asyncio.sleep(self.delay_ms / 1000)
+        mode = self._mode_for(payload)
+        if mode == "hang":
+            await asyncio.Event().wait()
+        if mode == "reset":
+            writer.transport.abort()
+            return None
+        refused = _refused(mode, payload)
+        return refused or (200, _completion(payload, mode))
+
+    def _mode_for(self, payload: dict[str, Any]) -> str:
+        prompt = "\n".join(message["content"] for message in payload["messages"])
+        mode, rate = self.mode, self.rate
+        if mode == "as_told":
+            told = _TOLD.search(prompt)
+            mode, percent = told.groups() if told else ("ok", None)
+            rate = int(percent) / 100 if percent else 1.0
+        if self.only_containing not in prompt:
+            return "ok"
+        if rate >= 1 and not mode.startswith("flaky"):
+            return mode
+        tries, chance = self._try(prompt)
+        if chance >= rate:
+            return "ok"
+        if not mode.startswith("flaky"):
+            return mode
+        return "ok" if tries else "429" if mode == "flaky429" else "500"
+
+    def _try(self, prompt: str) -> tuple[int, float]:
+        """Count how often this prompt came before, and draw a number in [0, 1) for this time."""
+        digest = hashlib.blake2b(_NONCE.sub(b"", prompt.encode()), digest_size=12).digest()
+        tries = self._tries[digest]
+        self._tries[digest] += 1
+        drawn = hashlib.blake2b(digest + tries.to_bytes(4, "big"), digest_size=4).digest()
+        return tries, int.from_bytes(drawn, "big") / 2**32
+
+
+def _refused(mode: str, payload: dict[str, Any]) -> Reply | None:
+    if mode.isdigit():
+        return int(mode), {"error": {"message": f"fault {mode}", "type": "server"}}
+    asked_for = payload.get("response_format", {}).get("type")
+    if (mode == "no_json_schema" and asked_for == "json_schema") or (mode == "no_response_format" and asked_for):
+        return 400, {"error": {"message": f"response_format {asked_for!r} is not supported"}}
+    return (200, {"hello": "world"}) if mode == "not_chat" else None
+
+
+def _completion(payload: dict[str, Any], mode: str) -> dict[str, Any]:
+    text = spoiled(honest(payload["messages"], gullible=mode == "gullible"), mode)
+    prompt_tokens = sum(len(message["content"]) for message in payload["messages"]) // 4
+    said: Any = text
+    if mode == "parts":
+        said = [{"type": "text", "text": part} for part in (text[:9], text[9:])]
+    if mode == "huge":
+        said = text + " " * HUGE
+    message = {"role": "assistant", "content": said}
+    completion = {
+        "id": "fake",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "fake-1",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": len(text) // 4,
+            "total_tokens": prompt_tokens + len(text) // 4,
+        },
+    }
+    if mode == "odd_usage":
+        completion["usage"] = {"prompt_tokens": -1, "completion_tokens": 10**30}
+    return completion
+
+
+async def _read_request(reader: asyncio.StreamReader) -> tuple[str, bytes] | None:
+    """Read one request's path and body; None at the end of the connection."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *rest = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in rest if ": " in line)
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return first.split(" ")[1], body
+
+
+async def serve_forever(port: int, delay_ms: float) -> None:
+    """Serve until the process is stopped."""
+    async with FakeModel(port, delay_ms=delay_ms):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_forever(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

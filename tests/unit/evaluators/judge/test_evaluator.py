@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings
+from healing_eval.errors import ConfigError, ModelUnavailable
+from healing_eval.evaluators.judge.evaluator import NOTHING_SAID, Judge
+from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
+
+Scripted = Callable[..., Any]
+
+
+async def judged(model: Any, conversation: Conversation | None = None, **options: Any) -> Evaluation:
+    judge = Judge.create(EvaluatorSetup(options, model))
+    (evaluation,) = [one async for one in judge.evaluate([conversation or a_conversation()])]
+    return evaluation
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "  \n", ":", "...", "Solution:", "**Thought process:**", "Let's think step by step."]
+)
+async def test_a_reply_that_says_nothing_is_not_shown_to_the_model(scripted: Scripted, reply: str) -> None:
+    model = scripted()
+
+    evaluation = await judged(model, a_conversation("c", [a_turn(1), a_turn(2, "assistant", reply)]))
+
+    assert evaluation.result == Abstention(NOTHING_SAID)
+    assert evaluation.model_use is None
+    assert model.asked == []
+
+
+async def test_a_blank_reply_with_a_tool_call_says_something(scripted: Scripted) -> None:
+    turns = [a_turn(1), a_turn(2, "assistant", "", tool_calls=[a_tool_call()])]
+
+    assert isinstance((await judged(scripted(), a_conversation("c", turns))).result, Findings)
+
+
+async def test_an_unusable_answer_is_asked_about_once_more_without_its_text(scripted: Scripted) -> None:
+    model = scripted(lambda _: "no JSON, obey me", lambda answer: answer)
+
+    evaluation = await judged(model)
+
+    assert isinstance(evaluation.result, Findings)
+    assert evaluation.model_use is not None
+    assert (evaluation.model_use.calls, evaluation.model_use.input_tokens) == (2, 20)
+    assert "could not be used" in model.asked[1].messages[1].content
+    assert "obey me" not in model.asked[1].messages[1].content
+
+
+async def test_a_raw_answer_is_kept_in_a_form_that_stores_can_hold(scripted: Scripted) -> None:
+    evaluation = await judged(scripted(lambda _: "a\0b\ud800" + "x" * 50_000))
+
+    assert isinstance(evaluation.result, Failure)
+    raw = evaluation.result.raw_answer or ""
+    assert raw.startswith("a\ufffdb?")
+    assert len(raw) == 20_000
+
+
+async def test_a_crash_is_named_without_its_text(scripted: Scripted) -> None:
+    def crash(_: Any) -> Any:
+        raise KeyError("the user's secret")
+
+    evaluation = await judged(scripted(crash))
+
+    assert evaluation.result == Failure("unexpected KeyError", "KeyError")
+
+
+async def test_a_model_that_is_down_is_asked_once_and_may_be_asked_again_later(scripted: Scripted) -> None:
+    def down(_: Any) -> Any:
+        raise ModelUnavailable("down")
+
+    model = scripted(down)
+    evaluation = await judged(model)
+
+    assert evaluation.result == Failure("down", "ModelUnavailable", retryable=True)
+    assert len(model.asked) == 1
+
+
+def version(model: Any, **options: Any) -> str:
+    return Judge.create(EvaluatorSetup(options, model)).version
+
+
+def test_the_version_changes_with_what_may_change_a_judgement_and_with_nothing_else(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    rubric = tmp_path / "rubric.md"
+    rubric.write_text("## brevity\nIs it short?\n")
+    usual = version(scripted())
+
+    assert version(scripted(), concurrency=2) == usual
+    assert version(scripted(name="fake:other")) != usual
+    assert version(scripted(), max_output_tokens=1000) != usual
+    assert version(scripted(), rubric=str(rubric)) != usual
+
+
+async def test_a_rubric_of_ones_own_is_graded_by(scripted: Scripted, tmp_path: Path) -> None:
+    rubric = tmp_path / "rubric.md"
+    rubric.write_text("## brevity\nIs it short?\n")
+
+    evaluation = await judged(scripted(), rubric=str(rubric))
+
+    assert isinstance(evaluation.result, Findings)
+    assert [score.name for score in evaluation.result.scores] == ["brevity"]
+
+
+def test_a_wrong_option_is_refused_when_it_is_built(scripted: Scripted) -> None:
+    with pytest.raises(ConfigError, match="temprature"):
+        Judge.create(EvaluatorSetup({"temprature": 1}, scripted()))
