@@ -1,0 +1,197 @@
+"""What do the evaluators think of these conversations?
+
+Every conversation gets exactly one evaluation from every evaluator: findings, an abstention, or the failure. A broken
+evaluator costs its own evaluation and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+
+import msgspec
+import structlog
+from prometheus_client import Counter, Histogram
+
+from healing_eval import telemetry
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
+from healing_eval.errors import HealingEvalError, UnreadableVerdict
+from healing_eval.ports.evaluator import Evaluator
+
+log = structlog.get_logger()
+
+PAUSE_EVERY_SECONDS = 0.005
+"""How long evaluators that wait for nothing may keep the event loop from everybody else, requests above all."""
+
+Evaluated = tuple[int, tuple[Evaluation, ...]]
+"""A conversation's index in its batch, and all its evaluations."""
+
+Mailbox = asyncio.Queue[tuple[str, Evaluation] | BaseException]
+"""Evaluations as they come in, each with the name of the evaluator that was asked."""
+
+
+async def evaluate(
+    conversations: Sequence[Conversation], evaluators: Sequence[Evaluator]
+) -> AsyncGenerator[Evaluated, None]:
+    """Run all evaluators side by side and yield each conversation as soon as its last evaluation is there.
+
+    Args:
+        conversations: the batch; no two may share a key.
+        evaluators: all of them see every conversation they apply to.
+
+    Yields:
+        The conversation's index in the batch and its evaluations, one per evaluator, in the evaluators' order.
+    """
+    async with aclosing(evaluate_in_groups(conversations, evaluators)) as groups:
+        async for group in groups:
+            for one in group:
+                yield one
+
+
+async def evaluate_in_groups(
+    conversations: Sequence[Conversation], evaluators: Sequence[Evaluator]
+) -> AsyncGenerator[list[Evaluated], None]:
+    """Do what `evaluate` does, and yield together what became ready while the reader was busy."""
+    places = {conversation.key: index for index, conversation in enumerate(conversations)}
+    done: list[dict[str, Evaluation]] = [{} for _ in conversations]
+    mailbox: Mailbox = asyncio.Queue()
+    tasks = [_start(one, conversations, mailbox) for one in evaluators]
+    try:
+        left = len(conversations) if evaluators else 0
+        while left:
+            group: list[Evaluated] = []
+            while not group or not mailbox.empty():
+                name, evaluation = await _next(mailbox)
+                index = places[evaluation.conversation_key]
+                done[index][name] = evaluation
+                if len(done[index]) == len(evaluators):
+                    group.append((index, tuple(done[index][one.name] for one in evaluators)))
+            left -= len(group)
+            yield group
+    finally:  # the reader may have stopped early
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _start(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> asyncio.Task[None]:
+    """Run an evaluator in a task whose crash, which would be a fault of ours, reaches the reader of the mailbox."""
+
+    def report(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            mailbox.put_nowait(error)
+
+    task = asyncio.create_task(_run(evaluator, conversations, mailbox))
+    task.add_done_callback(report)
+    return task
+
+
+async def _next(mailbox: Mailbox) -> tuple[str, Evaluation]:
+    item = await mailbox.get()
+    if isinstance(item, BaseException):
+        raise item
+    return item
+
+
+async def _run(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> None:
+    """Put one evaluation per conversation into the mailbox."""
+    applicable: list[Conversation] = []
+    for conversation in conversations:
+        instead = _instead_of_asking(evaluator, conversation)
+        if instead is None:
+            applicable.append(conversation)
+        else:
+            _deliver(evaluator, _evaluation(evaluator, conversation, instead), mailbox)
+    for conversation in await _attempt(evaluator, applicable, mailbox):
+        # One conversation broke the batch: alone, each of the others still gets its evaluation.
+        await _attempt(evaluator, [conversation], mailbox)
+
+
+async def _attempt(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> list[Conversation]:
+    """Evaluate a batch; return what got no evaluation. A batch of one always gets one, if only a failure."""
+    waiting = {conversation.key: conversation for conversation in conversations}
+    broken: Result = Failure(reason="the evaluator gave no evaluation", kind="NoEvaluation")
+    try:
+        paused_at = time.monotonic()
+        async for evaluation in evaluator.evaluate(conversations):
+            if waiting.pop(evaluation.conversation_key, None) is not None:
+                _deliver(evaluator, _checked(evaluation), mailbox)
+            if time.monotonic() - paused_at > PAUSE_EVERY_SECONDS:
+                await asyncio.sleep(0)
+                paused_at = time.monotonic()
+    except Exception as error:  # noqa: BLE001 - a broken evaluator is a result, not a crash
+        broken = _failure(error)
+    if len(conversations) != 1:
+        return list(waiting.values())
+    for conversation in waiting.values():
+        _deliver(evaluator, _evaluation(evaluator, conversation, broken), mailbox)
+    return []
+
+
+def _checked(evaluation: Evaluation) -> Evaluation:
+    """Turn a score that is none, such as NaN, into the failure it is."""
+    result = evaluation.result
+    if not isinstance(result, Findings) or 0.0 <= result.overall <= 1.0:
+        return evaluation
+    reason = f"the evaluator scored {result.overall!r}; a score lies in [0, 1]"
+    return msgspec.structs.replace(evaluation, result=Failure(reason=reason, kind="ScoreOutOfRange"))
+
+
+def _instead_of_asking(evaluator: Evaluator, conversation: Conversation) -> Result | None:
+    try:
+        reason = evaluator.inapplicable(conversation)
+    except Exception as error:  # noqa: BLE001 - a broken evaluator is a result, not a crash
+        return _failure(error)
+    return None if reason is None else Abstention(reason)
+
+
+def _evaluation(evaluator: Evaluator, conversation: Conversation, result: Result) -> Evaluation:
+    return Evaluation(conversation.key, evaluator.name, evaluator.version, result)
+
+
+def _failure(error: Exception) -> Failure:
+    """Describe an error; the text of an unexpected one may quote the conversation and stays in the store."""
+    return Failure(
+        reason=str(error)[:500] or type(error).__name__,
+        kind=type(error).__name__,
+        retryable=isinstance(error, HealingEvalError) and error.retryable,
+        raw_answer=error.raw_answer if isinstance(error, UnreadableVerdict) else None,
+    )
+
+
+def _deliver(evaluator: Evaluator, evaluation: Evaluation, mailbox: Mailbox) -> None:
+    mailbox.put_nowait((evaluator.name, evaluation))  # first of all, since the reader waits for each
+    _count(evaluation)
+
+
+def _count(evaluation: Evaluation) -> None:
+    name, result = evaluation.evaluator, evaluation.result
+    if isinstance(result, Abstention):
+        _counter(name, "abstained").inc()
+        return
+    _counter(name, "measured" if isinstance(result, Findings) else "failed").inc()
+    _timer(name).observe(evaluation.latency_seconds)
+    if isinstance(result, Failure):
+        telemetry.FAILURES.labels(name, result.kind).inc()
+        log.warning("evaluation.failed", evaluator=name, kind=result.kind)
+    use = evaluation.model_use
+    if use is not None:
+        telemetry.MODEL_TOKENS.labels(name, "input").inc(max(0, use.input_tokens or 0))
+        telemetry.MODEL_TOKENS.labels(name, "output").inc(max(0, use.output_tokens or 0))
+
+
+# Looking a child of a metric up by its labels costs more than counting; there are few, and every evaluation is counted.
+
+
+@lru_cache(maxsize=256)
+def _counter(evaluator: str, status: str) -> Counter:
+    return telemetry.EVALUATIONS.labels(evaluator, status)
+
+
+@lru_cache(maxsize=256)
+def _timer(evaluator: str) -> Histogram:
+    return telemetry.EVALUATION_SECONDS.labels(evaluator)

@@ -1,0 +1,150 @@
+"""In which order is a request of conversations taken?
+
+Read each item by itself, store the good ones in one transaction, ring the lanes, answer one entry for each item. What
+is answered as taken is committed: the store is the truth, and a bell that cannot be rung now is rung by the sweeper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import structlog
+
+from healing_eval import telemetry
+from healing_eval.domain.conversation import key_to_text
+from healing_eval.domain.revision import Receipt, RevisionKey, Status, Submission
+from healing_eval.errors import BackendError
+from healing_eval.formats.body import Rejection, read_body
+from healing_eval.formats.limits import WireLimits
+from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.stream import Stream
+
+log = structlog.get_logger()
+
+READ_ASIDE_BYTES = 1024 * 1024
+"""Bodies above this are read in a thread, so that one big request does not hold up everybody's small ones."""
+
+ItemStatus = Literal["accepted", "revised", "duplicate", "rejected"]
+
+
+class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one item of the request."""
+
+    index: int
+    """Its place in the request, from 0."""
+    status: ItemStatus
+    """accepted: new. revised: known, with changed content. duplicate: known, with the same content. rejected: see
+    `pointer` and `reason`; nothing of it is stored."""
+    conversation_id: str | None = None
+    """None when the item was rejected before its id could be read."""
+    key: str | None = None
+    """26 characters that name the conversation in a path, as its id does."""
+    revision: int | None = None
+    """1 for the first state of a conversation."""
+    conversation_status: Status | None = None
+    """unevaluable: stored, but without an assistant turn there is nothing to evaluate."""
+    notes: tuple[str, ...] = ()
+    """What was repaired in the bytes."""
+    pointer: str | None = None
+    """JSON Pointer to what was wrong, from the item's own root."""
+    reason: str | None = None
+    """What was wrong and what was expected."""
+
+
+class IngestAnswer(msgspec.Struct, frozen=True):
+    """One entry for each item, in the order of the request."""
+
+    items: tuple[ItemAnswer, ...]
+
+    @property
+    def taken(self) -> int:
+        """How many items are stored, now or since before."""
+        return sum(item.status != "rejected" for item in self.items)
+
+
+class Ingest:
+    """Takes the bytes of a request."""
+
+    def __init__(self, ledger: Ledger, stream: Stream, lanes: Sequence[str], limits: WireLimits) -> None:
+        self._ledger = ledger
+        self._stream = stream
+        self._lanes = lanes
+        self._limits = limits
+
+    async def ingest(self, body: bytes, content_type: str, project: str) -> IngestAnswer:
+        """Store what is good and say what became of each item.
+
+        Raises:
+            InvalidInput: the body as a whole cannot be read, or holds more items than the limit.
+            BackendError: the store cannot take it now; nothing is stored.
+        """
+        entries = await self._read(body, content_type, project)
+        submissions = [entry for entry in entries if isinstance(entry, Submission)]
+        receipts = await self._ledger.add(submissions, self._lanes) if submissions else []
+        await self._ring(receipts)
+        answer = _answer(entries, receipts)
+        for status, count in Counter(item.status for item in answer.items).items():
+            telemetry.INGESTED.labels(status).inc(count)
+        return answer
+
+    async def _read(self, body: bytes, content_type: str, project: str) -> list[Submission | Rejection]:
+        if len(body) <= READ_ASIDE_BYTES:
+            return read_body(body, content_type, project=project, limits=self._limits)
+        return await asyncio.to_thread(read_body, body, content_type, project=project, limits=self._limits)
+
+    async def _ring(self, receipts: Sequence[Receipt]) -> None:
+        keys = _latest(receipts)
+        if not keys:
+            return
+        for lane in self._lanes:
+            try:
+                await self._stream.append(lane, keys)
+            except BackendError as error:
+                telemetry.UNRUNG.labels(lane).inc(len(keys))
+                log.warning("stream.unwritable", lane=lane, conversations=len(keys), error=str(error))
+
+
+def _latest(receipts: Sequence[Receipt]) -> list[RevisionKey]:
+    """List what waits for evaluation, each conversation once, in its newest state."""
+    newest: dict[bytes, RevisionKey] = {}
+    for receipt in receipts:
+        if receipt.status != "duplicate" and receipt.conversation_status == "pending":
+            newest[receipt.revision_key.conversation_key] = receipt.revision_key
+    return list(newest.values())
+
+
+def _answer(entries: Sequence[Submission | Rejection], receipts: Sequence[Receipt]) -> IngestAnswer:
+    stored = iter(receipts)
+    return IngestAnswer(
+        tuple(
+            _rejected(entry, index) if isinstance(entry, Rejection) else _taken(entry, index, next(stored))
+            for index, entry in enumerate(entries)
+        )
+    )
+
+
+def _rejected(rejection: Rejection, index: int) -> ItemAnswer:
+    return ItemAnswer(
+        index=index,
+        status="rejected",
+        conversation_id=rejection.conversation_id,
+        pointer=rejection.pointer,
+        reason=rejection.reason,
+    )
+
+
+def _taken(submission: Submission, index: int, receipt: Receipt) -> ItemAnswer:
+    key = receipt.revision_key
+    return ItemAnswer(
+        index=index,
+        status=receipt.status,
+        conversation_id=submission.conversation.conversation_id,
+        key=key_to_text(key.conversation_key),
+        revision=key.revision,
+        conversation_status=receipt.conversation_status,
+        notes=submission.notes,
+    )

@@ -1,0 +1,52 @@
+"""Which workers does one process run?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from healing_eval.config import WorkerSettings
+from healing_eval.pipeline.close import Lane
+from healing_eval.wiring import Services
+from healing_eval.worker.loop import LaneWorker, Pace
+from healing_eval.worker.sweep import sweep
+
+MODEL_BATCH = 8
+"""Conversations in one batch of a lane that asks a model: small, so that a slow answer keeps few others waiting."""
+
+
+async def run_crew(services: Services, stop: asyncio.Event) -> None:
+    """Work on every lane, and sweep, until `stop` is set and everything in hand is settled."""
+    panel = services.panel
+    async with asyncio.TaskGroup() as crew:
+        for name in panel.lanes:
+            evaluators = panel.on_lane(name)
+            asks_model = any("model" in evaluator.needs for evaluator in evaluators)
+            worker = LaneWorker(
+                Lane(name, evaluators, panel.rules),
+                services.ledger,
+                services.stream,
+                _pace(services.settings.worker, asks_model=asks_model and panel.model is not None),
+                consumer=f"{name}-{os.getpid()}",
+            )
+            crew.create_task(worker.run(stop), name=f"worker-{name}")
+        crew.create_task(
+            sweep(
+                panel.lanes,
+                services.ledger,
+                services.stream,
+                stop,
+                every_seconds=services.settings.worker.sweep_every_seconds,
+            ),
+            name="sweep",
+        )
+
+
+def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:
+    batch = min(settings.batch, MODEL_BATCH) if asks_model else settings.batch
+    return Pace(
+        batch=batch,
+        batches_in_flight=max(1, settings.judge_concurrency // batch) if asks_model else 1,
+        redeliver_after_seconds=settings.redeliver_after_seconds,
+        max_attempts=settings.max_attempts,
+    )

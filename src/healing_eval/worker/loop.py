@@ -1,0 +1,138 @@
+"""How does work get from the stream to the stage, and nothing get lost?
+
+A message is acknowledged only after its results are committed. What a dead consumer held is claimed; what the ledger
+cannot take now is given back, with a growing delay; what fails too often is marked failed in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+
+import msgspec
+import structlog
+
+from healing_eval.domain.revision import RevisionKey
+from healing_eval.errors import BackendError
+from healing_eval.pipeline.close import Lane, close
+from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.stream import Delivery, Stream
+
+log = structlog.get_logger()
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How much a worker takes, and how patient it is."""
+
+    batch: int = 64
+    """Most conversations in one batch."""
+    batches_in_flight: int = 1
+    """How many batches' worth of conversations may be in hand; more than one only helps lanes that wait for a model.
+    What is settled makes room at once, so a conversation that hangs takes up its own place and not its batch's."""
+    redeliver_after_seconds: float = 120.0
+    max_attempts: int = 5
+    wait_seconds: float = 1.0
+    """How long one read waits for a first message."""
+    backoff_seconds: float = 1.0
+    """Pause after the first failure of a server; doubles with each further attempt, up to a minute."""
+    grace_seconds: float = 10.0
+    """How long batches in flight may go on after a stop."""
+
+
+class LaneWorker:
+    """Takes batches from one lane and has them evaluated, until it is told to stop."""
+
+    def __init__(self, lane: Lane, ledger: Ledger, stream: Stream, pace: Pace, *, consumer: str) -> None:
+        self._lane = lane
+        self._ledger = ledger
+        self._stream = stream
+        self._pace = pace
+        self._consumer = consumer
+        self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
+        """Batches, each with what is not settled yet."""
+        self._freed = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
+        while await self._room_before(stop):
+            if deliveries := await self._take():
+                open_ones = {delivery.revision_key: delivery for delivery in deliveries}
+                task = asyncio.create_task(self._work(deliveries, open_ones))
+                self._in_flight[task] = open_ones
+                task.add_done_callback(self._finished)
+        await self._drain()
+
+    async def _room_before(self, stop: asyncio.Event) -> bool:
+        """Wait until there is room for another batch; False as soon as `stop` is set."""
+        most_before_another = self._pace.batch * (self._pace.batches_in_flight - 1)
+        while not stop.is_set():
+            if sum(map(len, self._in_flight.values())) <= most_before_another:
+                return True
+            self._freed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.wait_seconds):
+                    await self._freed.wait()
+        return False
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        del self._in_flight[task]
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours. The messages stay unacknowledged and are handed out again, up to max_attempts.
+            log.error("lane.crashed", lane=self._lane.name, kind=type(error).__name__)
+
+    async def _drain(self) -> None:
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=self._pace.grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _take(self) -> list[Delivery]:
+        """Claim what others left, else read what is new; [] after a while without work or with the stream down."""
+        pace = self._pace
+        try:
+            claimed = await self._stream.claim(
+                self._lane.name, self._consumer, count=pace.batch, idle_seconds=pace.redeliver_after_seconds
+            )
+            return claimed or await self._stream.read(
+                self._lane.name, self._consumer, count=pace.batch, wait_seconds=pace.wait_seconds
+            )
+        except BackendError as error:
+            log.warning("stream.unreadable", lane=self._lane.name, error=str(error))
+            await asyncio.sleep(pace.backoff_seconds)
+            return []
+
+    async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
+        same = [delivery for delivery in deliveries if open_ones[delivery.revision_key] is not delivery]
+        try:
+            await self._stream.ack(self._lane.name, same)
+            tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
+            await self._give_up(tried_too_often, open_ones)
+            async with aclosing(close(self._lane, self._ledger, list(open_ones))) as settling:
+                async for settled in settling:
+                    await self._settle(settled, open_ones)
+        except asyncio.CancelledError:
+            await self._give_back(open_ones, delay_seconds=0.0)
+            raise
+        except BackendError as error:
+            log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
+            await self._give_back(open_ones, delay_seconds=self._backoff(open_ones))
+
+    async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
+        await self._stream.ack(self._lane.name, [open_ones.pop(key) for key in keys if key in open_ones])
+        self._freed.set()
+
+    async def _give_up(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
+        if keys:
+            await self._ledger.fail(keys, self._lane.name, f"tried {self._pace.max_attempts} times without success")
+            await self._settle(keys, open_ones)
+
+    async def _give_back(self, open_ones: dict[RevisionKey, Delivery], *, delay_seconds: float) -> None:
+        with suppress(BackendError):  # then they are claimed once they have been idle for long enough
+            await self._stream.release(self._lane.name, list(open_ones.values()), delay_seconds=delay_seconds)
+
+    def _backoff(self, open_ones: dict[RevisionKey, Delivery]) -> float:
+        attempt = max((delivery.attempt for delivery in open_ones.values()), default=1)
+        return min(60.0, self._pace.backoff_seconds * 2 ** (attempt - 1))

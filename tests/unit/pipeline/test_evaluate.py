@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Abstention, Failure, Findings, Result
+from healing_eval.errors import ModelUnavailable, UnreadableVerdict
+from healing_eval.pipeline.evaluate import evaluate
+from healing_eval.testing.builders import a_conversation
+from healing_eval.testing.toy import ToyEvaluator
+
+
+def conversations(*ids: str) -> list[Conversation]:
+    return [a_conversation(name) for name in ids]
+
+
+async def results(batch: Sequence[Conversation], *evaluators: ToyEvaluator) -> dict[str, list[Result]]:
+    found = {
+        batch[index].conversation_id: [one.result for one in ones] async for index, ones in evaluate(batch, evaluators)
+    }
+    assert len(found) == len(batch)
+    return found
+
+
+async def test_every_conversation_gets_one_evaluation_from_each_evaluator() -> None:
+    found = await results(conversations("a", "b"), ToyEvaluator("one"), ToyEvaluator("two"))
+
+    assert found == {"a": [Findings(1.0), Findings(1.0)], "b": [Findings(1.0), Findings(1.0)]}
+
+
+async def test_an_evaluator_that_does_not_apply_abstains_with_the_reason() -> None:
+    toy = ToyEvaluator()
+    toy.inapplicable_on["short"] = "too short"
+
+    found = await results(conversations("a", "short"), toy)
+
+    assert found["short"] == [Abstention("too short")]
+    assert found["a"] == [Findings(1.0)]
+
+
+async def test_one_conversation_that_breaks_the_evaluator_costs_only_itself() -> None:
+    toy = ToyEvaluator()
+    toy.raises_on["b"] = ValueError("cannot cope")
+
+    found = await results(conversations("a", "b", "c"), toy)
+
+    assert found["a"] == found["c"] == [Findings(1.0)]
+    assert found["b"] == [Failure("cannot cope", "ValueError")]
+
+
+async def test_a_failure_says_whether_it_may_pass_and_keeps_the_raw_answer() -> None:
+    toy = ToyEvaluator()
+    toy.raises_on = {"a": ModelUnavailable("down"), "b": UnreadableVerdict("no JSON", raw_answer="hm")}
+
+    found = await results(conversations("a", "b"), toy)
+
+    assert found["a"] == [Failure("down", "ModelUnavailable", retryable=True)]
+    assert found["b"] == [Failure("no JSON", "UnreadableVerdict", raw_answer="hm")]
+
+
+async def test_an_evaluator_that_says_nothing_has_failed() -> None:
+    toy = ToyEvaluator()
+    toy.silent_on = {"b"}
+
+    found = await results(conversations("a", "b"), toy)
+
+    assert found["b"] == [Failure("the evaluator gave no evaluation", "NoEvaluation")]
+
+
+@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.1, float("inf")])
+async def test_a_score_out_of_range_is_a_failure_and_never_a_number(score: float) -> None:
+    toy = ToyEvaluator()
+    toy.scores_on["b"] = score
+
+    found = await results(conversations("a", "b"), toy)
+
+    assert found["a"] == [Findings(1.0)]
+    assert found["b"] == [Failure(f"the evaluator scored {score!r}; a score lies in [0, 1]", "ScoreOutOfRange")]
+
+
+async def test_what_is_ready_is_handed_out_while_another_hangs() -> None:
+    toy = ToyEvaluator()
+    toy.waits_on["b"] = asyncio.Event()
+    batch = conversations("a", "b")
+    seen: list[str] = []
+
+    async for index, _ in evaluate(batch, [toy]):
+        seen.append(batch[index].conversation_id)
+        toy.waits_on["b"].set()
+
+    assert seen == ["a", "b"]
+
+
+async def test_nothing_to_do_ends_at_once() -> None:
+    assert await results([], ToyEvaluator()) == {}
+    assert [one async for one in evaluate(conversations("a"), [])] == []
+
+
+@pytest.mark.parametrize("count", [1, 50])
+async def test_a_reader_that_stops_early_leaves_no_task_behind(count: int) -> None:
+    toy = ToyEvaluator()
+    toy.waits_on["last"] = asyncio.Event()
+    before = len(asyncio.all_tasks())
+
+    found = evaluate(conversations(*(f"c{n}" for n in range(count)), "last"), [toy])
+    await anext(found)
+    await found.aclose()
+
+    assert len(asyncio.all_tasks()) == before
