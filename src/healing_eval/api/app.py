@@ -1,0 +1,30 @@
+"""What answers over HTTP? The application, from its parts."""
+
+from __future__ import annotations
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from healing_eval.api.context import Context
+from healing_eval.api.conversations import Conversations
+from healing_eval.api.document import config
+from healing_eval.api.evaluations import Evaluations
+from healing_eval.api.frame import Frame
+from healing_eval.api.operations import healthz, metrics, readyz
+from healing_eval.api.problems import answer_problem
+from healing_eval.wiring import Services
+
+
+def create_app(services: Services) -> Litestar:
+    """Make the application; whoever calls opens and closes the services, before and after it serves."""
+    app = Litestar(
+        route_handlers=[Conversations, Evaluations, healthz, readyz, metrics],
+        state=State({"context": Context.of(services)}),
+        exception_handlers={Exception: answer_problem},
+        openapi_config=config(),
+        logging_config=None,
+        debug=False,
+        request_max_body_size=None,  # `body` counts, with a message that names the setting
+    )
+    app.asgi_handler = Frame(app.asgi_handler)
+    return app

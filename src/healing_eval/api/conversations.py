@@ -1,0 +1,131 @@
+"""The resource `conversations`: how are they sent, listed, opened and commented on?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from litestar import Controller, Response, get, post
+from litestar.params import QueryParameter
+
+from healing_eval.api.addresses import find_conversation
+from healing_eval.api.body import CONVERSATION_TYPES, read_bytes
+from healing_eval.api.context import AnyRequest, Named, allow, context_of, note_items
+from healing_eval.api.questions import check_filter
+from healing_eval.api.views import ContentView, ConversationDetail, ConversationPage, ConversationView
+from healing_eval.domain.query import ConversationFilter
+from healing_eval.domain.revision import ConversationHead, Status, StoredRevision
+from healing_eval.errors import NotFound
+from healing_eval.formats.item import read_item
+from healing_eval.formats.limits import UNLIMITED
+from healing_eval.pipeline.annotate import FeedbackAnswer, annotate
+from healing_eval.pipeline.ingest import IngestAnswer
+from healing_eval.ports.ledger import Ledger
+
+Limit = Annotated[int, QueryParameter(description="Most items on the page.", ge=1, le=100)]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")]
+Statuses = Annotated[
+    Sequence[Status] | None, QueryParameter(name="status", description="Any of these; may be repeated.")
+]
+Versions = Annotated[Sequence[str] | None, QueryParameter(description="Any of these; may be repeated.")]
+From = Annotated[datetime | None, QueryParameter(description="Inclusive, with an offset from UTC.")]
+Before = Annotated[datetime | None, QueryParameter(description="Exclusive, with an offset from UTC.")]
+
+
+class Conversations(Controller):
+    """Handlers under `/api/v1/conversations`."""
+
+    path = "/api/v1/conversations"
+    tags = ("conversations",)
+
+    @post("/", status_code=202, operation_id="send_conversations", summary="Send conversations")
+    async def send(self, request: AnyRequest) -> Response[IngestAnswer]:
+        """Take conversations, as an envelope or as NDJSON.
+
+        202 is answered when at least one item is stored, committed; else 422 with the same body. A bad item never costs
+        the good ones.
+        """
+        principal = await allow(request, "ingest")
+        context = context_of(request)
+        body = await read_bytes(request, context.services.settings.limits.body_bytes, CONVERSATION_TYPES)
+        answer = await context.ingest.ingest(body, request.headers.get("content-type", ""), principal.project)
+        note_items(request, len(answer.items))
+        return Response(answer, status_code=202 if answer.taken else 422)
+
+    @get("/", operation_id="list_conversations", summary="List conversations")
+    async def list_page(  # noqa: PLR0913 - every filter is one parameter of the query
+        self,
+        request: AnyRequest,
+        statuses: Statuses = None,
+        agent_versions: Versions = None,
+        accepted_from: From = None,
+        accepted_before: Before = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> ConversationPage:
+        """List conversations, newest first; every parameter given must hold."""
+        principal = await allow(request, "read")
+        chosen = ConversationFilter(
+            status=tuple(statuses or ()),
+            agent_versions=tuple(agent_versions or ()),
+            accepted_from=accepted_from,
+            accepted_before=accepted_before,
+            limit=limit,
+            cursor=cursor,
+        )
+        check_filter(chosen, request.query_params.dict())
+        page = await context_of(request).services.ledger.list_heads(principal.project, chosen)
+        note_items(request, len(page.items))
+        return ConversationPage(tuple(ConversationView.of(head) for head in page.items), page.next_cursor)
+
+    @get("/{conversation_id:str}", operation_id="get_conversation", summary="Open a conversation")
+    async def open(self, request: AnyRequest, conversation_id: Named) -> ConversationDetail:
+        """Give a conversation's current state, its content, and what people said about it."""
+        principal = await allow(request, "read")
+        ledger = context_of(request).services.ledger
+        head = await find_conversation(ledger, principal.project, conversation_id)
+        stored = await _load(ledger, head)
+        # What was accepted once stays readable, whatever the limits are now.
+        submission = read_item(stored.body, project=head.project, limits=UNLIMITED, derive_ids=True)
+        said = await ledger.annotations([head.revision_key.conversation_key])
+        return ConversationDetail(
+            conversation=ConversationView.of(head),
+            content=ContentView.of(submission.conversation),
+            annotations=tuple(one.annotation for one in said),
+        )
+
+    @get(
+        "/{conversation_id:str}/body",
+        media_type="application/json",
+        operation_id="get_conversation_body",
+        summary="Get the bytes that were sent",
+    )
+    async def body(self, request: AnyRequest, conversation_id: Named) -> Response[bytes]:
+        """Give the latest revision as it was sent, byte for byte, but for what the item's notes said then."""
+        principal = await allow(request, "read")
+        ledger = context_of(request).services.ledger
+        head = await find_conversation(ledger, principal.project, conversation_id)
+        stored = await _load(ledger, head)
+        return Response(stored.body, media_type="application/json")
+
+    @post(
+        "/{conversation_id:str}/feedback",
+        status_code=201,
+        operation_id="send_feedback",
+        summary="Say something about a conversation",
+    )
+    async def feedback(self, request: AnyRequest, conversation_id: Named) -> FeedbackAnswer:
+        """Append feedback; nothing said before is replaced."""
+        principal = await allow(request, "ingest", "review")
+        context = context_of(request)
+        body = await read_bytes(request, context.services.settings.limits.body_bytes)
+        head = await find_conversation(context.services.ledger, principal.project, conversation_id)
+        return await annotate(context.services.ledger, head, body, context.wire_limits)
+
+
+async def _load(ledger: Ledger, head: ConversationHead) -> StoredRevision:
+    stored = await ledger.load([head.revision_key])
+    if not stored:
+        raise NotFound("the conversation is gone")
+    return stored[0]

@@ -1,0 +1,141 @@
+"""What does the client hear when something goes wrong? Problem details (RFC 9457), for everything, never internals."""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from healing_eval.errors import (
+    AccessDenied,
+    BackendError,
+    Conflict,
+    HealingEvalError,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+)
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+
+class ParameterProblem(msgspec.Struct, frozen=True):
+    """One parameter that was refused."""
+
+    parameter: str
+    reason: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request was refused or failed."""
+
+    type: str
+    """A URN that names the kind of problem, stable across versions; about:blank when the status says it all."""
+    title: str
+    """The kind of problem, in words."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """What was wrong with this request, and what was expected."""
+    pointer: str | None = None
+    """JSON Pointer (RFC 6901) to the offending value in the request's body."""
+    errors: tuple[ParameterProblem, ...] = ()
+    """The parameters of path and query that were refused."""
+    error_id: str | None = None
+    """Names the event in the server's log, for faults of the server."""
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    status: int
+    name: str
+    title: str
+
+
+_KINDS: dict[type[HealingEvalError], _Kind] = {
+    LimitExceeded: _Kind(413, "limit-exceeded", "Over a limit"),
+    InvalidInput: _Kind(422, "invalid-input", "Invalid input"),
+    AccessDenied: _Kind(403, "access-denied", "Access denied"),
+    NotFound: _Kind(404, "not-found", "Not found"),
+    Conflict: _Kind(409, "conflict", "Conflict"),
+    BackendError: _Kind(503, "unavailable", "A server behind this one does not answer"),
+}
+"""From the class of an error to what the client hears; the most exact class in an error's ancestry counts."""
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Turn any error into an answer, and log what is our fault."""
+    if isinstance(error, HTTPException):
+        return _respond(_http_problem(error), error.headers)
+    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
+    if kind is None:
+        return _respond(_fault(error))
+    if isinstance(error, AccessDenied) and not error.authenticated:
+        unknown = Problem(type=_urn("unauthenticated"), title="API key needed", status=401, detail=str(error))
+        return _respond(unknown, {"WWW-Authenticate": "Bearer"})
+    if isinstance(error, BackendError):
+        log.warning("request.unserved", kind=type(error).__name__, error=str(error))
+        detail = "nothing of this request is stored; the same request may succeed later"
+        return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(error, InvalidInput):
+        return _respond(_problem(kind, error.reason, error.pointer or None))
+    return _respond(_problem(kind, str(error)))
+
+
+def _problem(kind: _Kind, detail: str, pointer: str | None = None) -> Problem:
+    return Problem(type=_urn(kind.name), title=kind.title, status=kind.status, detail=detail, pointer=pointer)
+
+
+def _urn(name: str) -> str:
+    return f"urn:healing-eval:problem:{name}"
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.status_code)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _fault(error)
+    refused = cast("list[dict[str, Any]]", error.extra) if isinstance(error, ValidationException) else []
+    errors = tuple(ParameterProblem(str(one.get("key", "")), str(one.get("message", ""))) for one in refused or ())
+    detail = "; ".join(f"{one.parameter}: {one.reason}" for one in errors) or _detail(error)
+    return Problem(type="about:blank", title=status.phrase, status=status.value, detail=detail, errors=errors)
+
+
+def _detail(error: HTTPException) -> str:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "there is nothing at this path; the API is described at /schema"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"this path takes: {(error.headers or {}).get('allow', 'other methods')}"
+    return error.detail
+
+
+def _fault(error: Exception) -> Problem:
+    """Say nothing but an id; the log knows the class and the place, and still no content."""
+    error_id = secrets.token_hex(8)
+    log.error("request.failed", error_id=error_id, kind=type(error).__name__, place=_place(error))
+    return Problem(
+        type="about:blank",
+        title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
+        status=500,
+        detail=f"a fault of the server, logged as {error_id}",
+        error_id=error_id,
+    )
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
+
+
+def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status, headers=headers or {}
+    )

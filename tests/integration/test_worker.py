@@ -1,0 +1,246 @@
+"""Ledger, stream and worker together: what is accepted gets its verdict, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from healing_eval import plugins
+from healing_eval.domain.query import ConversationFilter
+from healing_eval.domain.revision import RevisionKey, Status
+from healing_eval.domain.verdict import VerdictRules
+from healing_eval.errors import BackendError
+from healing_eval.pipeline.close import Lane
+from healing_eval.ports.ledger import Decide, LaneResult, Ledger
+from healing_eval.ports.stream import Stream
+from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
+from healing_eval.testing.toy import ToyEvaluator
+from healing_eval.testing.waiting import wait_until
+from healing_eval.worker.loop import LaneWorker, Pace
+from healing_eval.worker.sweep import sweep_lane
+
+LANE = "checks"
+QUICK = Pace(batch=8, wait_seconds=0.05, redeliver_after_seconds=0.2, backoff_seconds=0.02, max_attempts=3)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    opened: Ledger = plugins.load_for_url(plugins.LEDGER, url).from_url(url)  # type: ignore[attr-defined]
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[Stream]:
+    opened: Stream = plugins.load_for_url(plugins.STREAM, "memory://").from_url("memory://")  # type: ignore[attr-defined]
+    await opened.open([LANE])
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def toy() -> ToyEvaluator:
+    return ToyEvaluator()
+
+
+Work = Callable[..., asyncio.Task[None]]
+
+
+@pytest.fixture
+async def work(ledger: Ledger, stream: Stream, toy: ToyEvaluator) -> AsyncIterator[Work]:
+    """Start workers; all are stopped in the end."""
+    stop = asyncio.Event()
+    running: list[asyncio.Task[None]] = []
+
+    def start(on: Ledger = ledger, pace: Pace = QUICK) -> asyncio.Task[None]:
+        lane = Lane(LANE, (toy,), VerdictRules({"toy": 1.0}))
+        worker = LaneWorker(lane, on, stream, pace, consumer=f"worker-{len(running)}")
+        running.append(asyncio.create_task(worker.run(stop)))
+        return running[-1]
+
+    yield start
+    stop.set()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def accept(ledger: Ledger, *names: str) -> list[RevisionKey]:
+    receipts = await ledger.add([a_submission(a_conversation(name)) for name in names], [LANE])
+    return [receipt.revision_key for receipt in receipts]
+
+
+async def until_status(ledger: Ledger, status: Status, count: int) -> None:
+    async def holds() -> bool:
+        return (await ledger.count_by_status()).get(status, 0) == count
+
+    await wait_until(holds)
+
+
+async def until_empty(stream: Stream) -> None:
+    async def holds() -> bool:
+        return await stream.depth(LANE) == 0
+
+    await wait_until(holds)
+
+
+async def test_what_is_rung_is_evaluated_and_acknowledged(ledger: Ledger, stream: Stream, work: Work) -> None:
+    keys = await accept(ledger, *(f"c{n}" for n in range(30)))
+    await stream.append(LANE, keys)
+
+    work()
+
+    await until_status(ledger, "done", 30)
+    await until_empty(stream)
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert found.verdict is not None
+    assert (found.verdict.outcome, found.verdict.final) == ("pass", True)
+
+
+async def test_the_same_message_twice_is_evaluated_once(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    keys = await accept(ledger, "c")
+    await stream.append(LANE, [*keys, *keys])
+
+    work()
+
+    await until_empty(stream)
+    await stream.append(LANE, keys)
+    await until_empty(stream)
+    assert toy.seen == ["c"]
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert len(found.evaluations) == 1
+
+
+async def test_what_was_never_rung_is_found_by_the_sweeper(ledger: Ledger, stream: Stream, work: Work) -> None:
+    await accept(ledger, "a", "b")
+    work()
+
+    rung = await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC))
+
+    assert rung == 2
+    await until_status(ledger, "done", 2)
+
+
+async def test_the_sweeper_leaves_a_lane_alone_that_still_holds_messages(ledger: Ledger, stream: Stream) -> None:
+    keys = await accept(ledger, "a", "b")
+    await stream.append(LANE, keys[:1])
+
+    assert await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC)) == 0
+
+
+async def test_one_hanging_conversation_holds_only_itself(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.waits_on["c7"] = asyncio.Event()
+    await stream.append(LANE, await accept(ledger, *(f"c{n}" for n in range(8))))
+
+    work()
+
+    await until_status(ledger, "done", 7)
+    toy.waits_on["c7"].set()
+    await until_status(ledger, "done", 8)
+
+
+async def test_conversations_that_hang_take_up_their_own_places_only(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    for name in ("c3", "c7"):
+        toy.waits_on[name] = asyncio.Event()
+    await stream.append(LANE, await accept(ledger, *(f"c{n}" for n in range(24))))
+
+    work(pace=Pace(batch=4, batches_in_flight=2, wait_seconds=0.05))
+
+    await until_status(ledger, "done", 22)
+    toy.waits_on["c3"].set()
+    toy.waits_on["c7"].set()
+    await until_status(ledger, "done", 24)
+
+
+async def test_what_a_dead_worker_held_is_taken_over(ledger: Ledger, stream: Stream, work: Work) -> None:
+    await stream.append(LANE, await accept(ledger, "a"))
+    assert len(await stream.read(LANE, "dead", count=8, wait_seconds=0)) == 1
+
+    work()
+
+    await until_status(ledger, "done", 1)
+
+
+async def test_a_stopped_worker_finishes_what_is_in_hand(ledger: Ledger, stream: Stream, toy: ToyEvaluator) -> None:
+    toy.waits_on["a"] = asyncio.Event()
+    await stream.append(LANE, await accept(ledger, "a"))
+    stop = asyncio.Event()
+    lane = Lane(LANE, (toy,), VerdictRules({"toy": 1.0}))
+    running = asyncio.create_task(LaneWorker(lane, ledger, stream, QUICK, consumer="w").run(stop))
+    await toy.asked.wait()
+
+    stop.set()
+    toy.waits_on["a"].set()
+    await running
+
+    assert (await ledger.count_by_status()).get("done") == 1
+    assert await stream.depth(LANE) == 0
+
+
+async def test_a_worker_out_of_grace_gives_back_what_it_holds(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator
+) -> None:
+    toy.waits_on["a"] = asyncio.Event()
+    await stream.append(LANE, await accept(ledger, "a"))
+    stop = asyncio.Event()
+    lane = Lane(LANE, (toy,), VerdictRules({"toy": 1.0}))
+    pace = Pace(wait_seconds=0.05, grace_seconds=0.05)
+    running = asyncio.create_task(LaneWorker(lane, ledger, stream, pace, consumer="w").run(stop))
+    await toy.asked.wait()
+
+    stop.set()
+    await running
+
+    again = await stream.read(LANE, "other", count=1, wait_seconds=1)
+    assert [delivery.attempt for delivery in again] == [2]
+
+
+class Faulty:
+    """A ledger in front of the real one whose `close_lane` fails as often as it is told."""
+
+    def __init__(self, real: Ledger, failures: int) -> None:
+        self._real = real
+        self.failures_left = failures
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
+        if self.failures_left:
+            self.failures_left -= 1
+            raise BackendError("the disk is full")
+        return await self._real.close_lane(lane, results, decide)
+
+
+async def test_a_ledger_that_fails_for_a_while_costs_only_time(ledger: Ledger, stream: Stream, work: Work) -> None:
+    await stream.append(LANE, await accept(ledger, "a", "b"))
+
+    work(Faulty(ledger, failures=2))
+
+    await until_status(ledger, "done", 2)
+    await until_empty(stream)
+
+
+async def test_what_fails_too_often_is_marked_failed_and_can_still_be_found(
+    ledger: Ledger, stream: Stream, work: Work
+) -> None:
+    await stream.append(LANE, await accept(ledger, "a"))
+
+    work(Faulty(ledger, failures=QUICK.max_attempts))
+
+    await until_status(ledger, "failed", 1)
+    await until_empty(stream)
+    page = await ledger.list_heads(PROJECT, ConversationFilter(status=("failed",)))
+    assert [head.conversation_id for head in page.items] == ["a"]

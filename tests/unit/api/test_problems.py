@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from litestar import Request
+from litestar.exceptions import MethodNotAllowedException, NotFoundException, ValidationException
+from structlog.testing import capture_logs
+
+from healing_eval.api.problems import MEDIA_TYPE, answer_problem
+from healing_eval.errors import (
+    AccessDenied,
+    BackendError,
+    ConfigError,
+    Conflict,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+)
+
+NO_REQUEST = cast("Request[Any, Any, Any]", None)
+
+
+def answered(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    response = answer_problem(NO_REQUEST, error)
+    assert response.media_type == MEDIA_TYPE
+    problem = json.loads(response.content)
+    assert problem["status"] == response.status_code
+    return problem, dict(response.headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidInput("is wrong"), 422),
+        (LimitExceeded("is too long"), 413),
+        (NotFound("none of this name"), 404),
+        (Conflict("was decided"), 409),
+        (AccessDenied("needs read", authenticated=True), 403),
+        (AccessDenied("a key is needed", authenticated=False), 401),
+        (BackendError("host secret is down"), 503),
+        (ConfigError("not the client's business: secret"), 500),
+        (ZeroDivisionError("secret"), 500),
+        (NotFoundException(), 404),
+        (MethodNotAllowedException(headers={"allow": "GET"}), 405),
+    ],
+)
+def test_every_error_has_a_status_and_tells_no_secret(error: Exception, status: int) -> None:
+    problem, _ = answered(error)
+
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert "secret" not in json.dumps(problem)
+
+
+def test_a_refusal_says_what_and_where() -> None:
+    problem, _ = answered(InvalidInput("expected a number", pointer="/limit"))
+
+    assert (problem["pointer"], problem["detail"]) == ("/limit", "expected a number")
+    assert "pointer" not in answered(InvalidInput("is no JSON"))[0]
+
+
+def test_refused_parameters_are_all_named() -> None:
+    error = ValidationException(extra=[{"key": "limit", "message": "too big"}, {"key": "cursor", "message": "odd"}])
+
+    problem, _ = answered(error)
+
+    assert problem["detail"] == "limit: too big; cursor: odd"
+    assert [one["parameter"] for one in problem["errors"]] == ["limit", "cursor"]
+
+
+def test_headers_say_what_to_do() -> None:
+    assert answered(AccessDenied("who?", authenticated=False))[1]["WWW-Authenticate"] == "Bearer"
+    assert int(answered(BackendError("down"))[1]["Retry-After"]) > 0
+
+
+def test_a_fault_of_ours_is_logged_by_class_and_place() -> None:
+    with capture_logs() as events:
+        try:
+            raise ZeroDivisionError("the user's secret")
+        except ZeroDivisionError as error:
+            problem, _ = answered(error)
+
+    (event,) = events
+    assert (event["kind"], event["error_id"]) == ("ZeroDivisionError", problem["error_id"])
+    assert "test_problems" in event["place"]
+    assert "secret" not in str(event)
