@@ -1,0 +1,97 @@
+"""What can be done from the terminal? One file per verb, imported only when the verb is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import IO, Any, NamedTuple
+
+import click
+
+from healing_eval import __version__
+from healing_eval.cli.exits import BROKEN_PIPE, INTERRUPTED, WRONG_INPUT
+from healing_eval.cli.text import plain
+from healing_eval.errors import HealingEvalError
+
+
+class Verb(NamedTuple):
+    """Where a verb's command is, and its line in the list of verbs."""
+
+    target: str
+    summary: str
+
+
+VERBS = {
+    "evaluate": Verb("healing_eval.cli.evaluate:evaluate", "Evaluate conversations from files, without a server."),
+    "demo": Verb("healing_eval.cli.demo:demo", "Show everything at work on sample conversations."),
+    "up": Verb("healing_eval.cli.up:up", "Run API and workers in one process, with nothing else installed."),
+    "keys": Verb("healing_eval.cli.keys:keys", "Create, list and revoke API keys."),
+    "settings": Verb("healing_eval.cli.settings:settings", "Show every setting, its value and where it came from."),
+    "plugins": Verb("healing_eval.cli.plugins:plugins", "Show every plug-in, where it came from and what it needs."),
+    "doctor": Verb("healing_eval.cli.doctor:doctor", "Check that this machine and these settings can work."),
+}
+
+
+class _Refusal(click.ClickException):
+    """An error of ours, shown on one line."""
+
+    exit_code = WRONG_INPUT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"error: {plain(self.message, 1000)}", file=file, err=file is None)
+
+
+class Door(click.Group):
+    """The verbs, imported one at a time; errors of ours become one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        module, _, attribute = verb.target.partition(":")
+        return getattr(import_module(module), attribute)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            near = get_close_matches(name, VERBS, n=1)
+            ctx.fail(f"no verb {plain(name, 60)!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HealingEvalError as error:
+            raise _Refusal(str(error)) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _forget_stdout()
+            ctx.exit(BROKEN_PIPE)
+
+
+def _forget_stdout() -> None:
+    """Keep the interpreter from complaining when it flushes what nobody reads any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+@click.group(
+    cls=Door,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 good, 1 a judgement such as a threshold not met, 2 wrong usage or input, 3 not enough data.",
+)
+@click.version_option(__version__, prog_name="healing-eval")
+def main() -> None:
+    """Evaluate the conversations of AI agents, and see which went wrong, where and why."""

@@ -1,0 +1,102 @@
+"""Conversation in, verdict out, over HTTP; and what happens when the process dies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+from tests.acceptance.conftest import Running, wait_until
+
+Start = Callable[..., Running]
+
+
+def conversation(name: str, *, reply: str = "It leaves at 10:15 from gate 4.") -> dict[str, Any]:
+    return {
+        "conversation_id": name,
+        "agent_version": "v1",
+        "turns": [
+            {"turn_id": 1, "role": "user", "content": f"When does flight {name} leave?"},
+            {"turn_id": 2, "role": "assistant", "content": reply},
+        ],
+    }
+
+
+def test_a_conversation_that_was_accepted_gets_a_verdict(start: Start) -> None:
+    running = start()
+
+    status, answer = running.call("POST", "/api/v1/conversations", {"conversations": [conversation("a/b c")]})
+    wait_until(lambda: running.verdict("a%2Fb%20c") is not None)
+
+    assert status == 202
+    assert answer["items"][0]["status"] == "accepted"
+    verdict = running.verdict("a%2Fb%20c")
+    assert verdict is not None
+    assert verdict["outcome"] == "pass"
+    assert {"evaluator": "judge", "reason": "not measured: no model configured"} in verdict["missing"]
+
+
+def test_killing_it_at_any_moment_loses_nothing_accepted(start: Start) -> None:
+    accepted: list[str] = []
+    running = start()
+
+    for round_number in range(3):
+        sender = threading.Thread(target=send_until_it_dies, args=(running, round_number, accepted))
+        sender.start()
+        wait_until(partial(has_grown, accepted, len(accepted) + 60))
+        running.kill()
+        sender.join(timeout=20)
+        running = start()
+
+    assert len(accepted) >= 180
+    wait_until(lambda: all_done(running), seconds=30)
+    for name in accepted:
+        assert running.verdict(name) is not None, name
+
+
+def has_grown(accepted: list[str], to: int) -> bool:
+    return len(accepted) >= to
+
+
+def send_until_it_dies(running: Running, round_number: int, accepted: list[str]) -> None:
+    for number in range(100_000):
+        batch = [conversation(f"c{round_number}-{number}-{place}") for place in range(10)]
+        try:
+            status, answer = running.call("POST", "/api/v1/conversations", {"conversations": batch})
+        except (URLError, OSError):
+            return
+        assert status == 202
+        accepted.extend(item["conversation_id"] for item in answer["items"])
+
+
+def all_done(running: Running) -> bool:
+    status, answer = running.call("GET", "/api/v1/conversations?status=pending&status=evaluating&limit=1")
+    assert status == 200
+    return answer["items"] == []
+
+
+def test_a_termination_signal_ends_it_cleanly(start: Start) -> None:
+    running = start()
+    running.call("POST", "/api/v1/conversations", {"conversations": [conversation("last")]})
+
+    exit_code = running.terminate()
+
+    assert exit_code == 0
+    again = start()
+    wait_until(lambda: again.verdict("last") is not None)
+
+
+def test_it_refuses_to_listen_elsewhere_than_on_loopback_without_a_key(start: Start) -> None:
+    with pytest.raises(AssertionError, match="keys create"):
+        start(HEALING_EVAL_HOST="0.0.0.0")
+
+
+def test_starting_says_one_screen_of_useful_lines_and_no_warning(start: Start) -> None:
+    said = start().log()
+
+    assert "warning" not in said.lower()
+    assert len(said.splitlines()) <= 12
+    assert "judge     not measured: no model configured" in said

@@ -1,0 +1,39 @@
+"""Can a machine read what is written?"""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+
+from healing_eval.cli.jsonlines import JsonLines
+from healing_eval.cli.offline import Evaluated
+from healing_eval.domain.evaluation import Evaluation, Findings, Missing, Verdict
+from healing_eval.testing.builders import a_conversation, a_submission
+
+
+def test_a_line_holds_the_verdict_and_what_every_evaluator_said() -> None:
+    out = io.BytesIO()
+    verdict = Verdict(0.8, "pass", (Missing("judge", "no model"),))
+    evaluation = Evaluation(b"\x00" * 16, "toy", "v1", Findings(0.8))
+    one = Evaluated(a_submission(a_conversation("a/ü")), 2, verdict, (evaluation,))
+
+    JsonLines(out).write([one, one])
+
+    first, second = out.getvalue().splitlines()
+    assert first == second
+    line = msgspec.json.decode(first)
+    assert (line["conversation_id"], line["agent_version"], line["revision"]) == ("a/ü", "v1", 2)
+    assert line["verdict"]["overall"] == 0.8
+    assert line["verdict"]["missing"] == [{"evaluator": "judge", "reason": "no model"}]
+    assert line["evaluations"] == [
+        {"evaluator": "toy", "version": "v1", "result": {"status": "measured", "overall": 0.8}}
+    ]
+
+
+def test_nothing_to_write_writes_nothing() -> None:
+    out = io.BytesIO()
+
+    JsonLines(out).write([])
+
+    assert out.getvalue() == b""

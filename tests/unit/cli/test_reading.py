@@ -1,0 +1,131 @@
+"""Does every file become conversations, and does what cannot be read say where and why?"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from healing_eval.cli.reading import CHUNK, Reader, Refused, size_of
+from healing_eval.config import Limits
+from healing_eval.domain.revision import Submission
+from healing_eval.testing.builders import a_conversation, a_turn, wire_item
+
+TWO = [wire_item(a_conversation("a")), wire_item(a_conversation("b"))]
+CHAT = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
+
+
+def read(*files: Path) -> list[Submission | Refused]:
+    return list(Reader("default", Limits(), lambda n: None).read([str(file) for file in files]))
+
+
+def ids(found: list[Submission | Refused]) -> list[str]:
+    assert not [one for one in found if isinstance(one, Refused)]
+    return [one.conversation.conversation_id for one in found if isinstance(one, Submission)]
+
+
+def write(folder: Path, content: bytes, name: str = "file.json") -> Path:
+    file = folder / name
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        msgspec.json.encode(TWO),
+        msgspec.json.encode({"conversations": TWO}),
+        msgspec.json.format(msgspec.json.encode({"conversations": TWO}), indent=2),
+        b"\n".join(msgspec.json.encode(one) for one in TWO),
+    ],
+    ids=["array", "envelope", "pretty envelope", "lines"],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_format_is_read_packed_or_not(tmp_path: Path, content: bytes, packed: bool) -> None:
+    file = write(tmp_path, gzip.compress(content) if packed else content)
+
+    assert ids(read(file)) == ["a", "b"]
+
+
+def test_openai_chat_lines_get_names_made_from_their_content(tmp_path: Path) -> None:
+    file = write(tmp_path, msgspec.json.encode(CHAT) + b"\n")
+
+    assert ids(read(file))[0].startswith("chat-")
+
+
+def test_gzip_files_put_together_are_one(tmp_path: Path) -> None:
+    packed = [gzip.compress(msgspec.json.encode(one) + b"\n") for one in TWO]
+
+    assert ids(read(write(tmp_path, b"".join(packed)))) == ["a", "b"]
+
+
+def test_what_cannot_be_read_says_where_and_the_rest_is_read(tmp_path: Path) -> None:
+    bad = TWO[0] | {"turns": [{"turn_id": 1, "role": "robot", "content": ""}]}
+    file = write(tmp_path, b"\n".join([msgspec.json.encode(TWO[0]), b"{nonsense", msgspec.json.encode(bad)]))
+
+    first, second, third = read(file)
+
+    assert isinstance(first, Submission)
+    assert isinstance(second, Refused)
+    assert (second.file, second.line) == (str(file), 2)
+    assert isinstance(third, Refused)
+    assert (third.line, third.pointer) == (3, "/turns/0/role")
+    assert str(third).startswith(f"{file}, line 3, /turns/0/role: ")
+
+
+def test_an_item_of_an_array_on_one_line_is_told_by_its_place(tmp_path: Path) -> None:
+    file = write(tmp_path, msgspec.json.encode([TWO[0], {"conversation_id": "x"}]))
+
+    _, refused = read(file)
+
+    assert str(refused).startswith(f"{file}, line 1, item 2, /turns: ")
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-20], lambda packed: packed[:-20] + b"x" * 20])
+def test_damaged_gzip_costs_only_what_comes_after(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    many = b"".join(msgspec.json.encode(wire_item(a_conversation(f"c{n}"))) + b"\n" for n in range(100))
+    broken = write(tmp_path, damage(gzip.compress(many)), "broken.gz")
+    whole = write(tmp_path, msgspec.json.encode(TWO), "whole.json")
+
+    found = read(broken, whole)
+
+    refused = [str(one) for one in found if isinstance(one, Refused)]
+    assert any("gzip data" in one for one in refused)
+    assert ids([one for one in found if isinstance(one, Submission)])[-2:] == ["a", "b"]
+
+
+def test_unpacking_never_holds_more_than_a_chunk_of_a_bomb(tmp_path: Path) -> None:
+    bomb = write(tmp_path, gzip.compress(b" " * (300 * CHUNK) + msgspec.json.encode(TWO[0])))
+
+    assert ids(read(bomb)) == ["a"]
+
+
+def test_an_item_beyond_the_limit_is_refused_and_names_it(tmp_path: Path) -> None:
+    huge = wire_item(a_conversation("huge", [a_turn(1, "user", "x" * 50_000), a_turn(2, "assistant", "ok")]))
+    file = write(tmp_path, b"\n".join(msgspec.json.encode(one) for one in [huge, TWO[1]]))
+
+    found = list(Reader("default", Limits(body_bytes=10_000), lambda n: None).read([str(file)]))
+
+    assert isinstance(found[0], Refused)
+    assert "10000" in found[0].reason
+    assert ids(found[1:]) == ["b"]
+
+
+def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+    assert read(write(tmp_path, b"")) == []
+
+
+def test_every_byte_read_is_reported(tmp_path: Path) -> None:
+    file = write(tmp_path, msgspec.json.encode(TWO))
+    reported: list[int] = []
+
+    list(Reader("default", Limits(), reported.append).read([str(file)]))
+
+    assert sum(reported) == file.stat().st_size == size_of([str(file)])
+
+
+def test_standard_input_has_no_size() -> None:
+    assert size_of(["-"]) is None
