@@ -1,0 +1,1 @@
+"""Every figure we claim, each with the command that prints it."""

@@ -1,0 +1,31 @@
+"""Print every figure we claim. Takes some minutes; on a busy machine run the parts by themselves.
+
+usage: python -m bench        with HEALING_EVAL_REALDATA_DIR set, the figures on real data as well
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+
+PARTS = {
+    "start to first verdict": ["bench.first_verdict"],
+    "speed of evaluate": ["bench.evaluate_speed"],
+    "speed of the checks": ["bench.tool_call_speed"],
+    "memory of evaluate": ["bench.evaluate_memory"],
+    "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
+}
+ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"]}
+
+
+def main() -> None:
+    parts = PARTS | (ON_REAL_DATA if os.environ.get("HEALING_EVAL_REALDATA_DIR") else {})
+    for title, command in parts.items():
+        print(f"\n## {title}\n$ python -m {' '.join(command)}", flush=True)
+        subprocess.run([sys.executable, "-m", *command], check=True)
+
+
+if __name__ == "__main__":
+    main()
