@@ -1,0 +1,126 @@
+"""Does the house keep its own rules?"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import healing_eval
+from healing_eval import domain, errors, plugins
+from healing_eval.config import Settings, describe
+from healing_eval.ports.catalog import Catalog
+from healing_eval.ports.chat_model import ChatModel
+from healing_eval.ports.evaluator import Evaluator
+from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.stream import Stream
+
+SOURCE = Path(healing_eval.__file__).parent
+ROOT = SOURCE.parent.parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+REFERENCE = ROOT / "docs/reference"
+MAX_LINES = 400
+
+PORT_OF_GROUP: dict[str, type] = {
+    plugins.EVALUATORS: Evaluator,
+    plugins.CHAT_MODEL: ChatModel,
+    plugins.LEDGER: Ledger,
+    plugins.CATALOG: Catalog,
+    plugins.STREAM: Stream,
+}
+
+
+def name_of(module: Path) -> str:
+    return module.relative_to(SOURCE).as_posix()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_a_module_has_at_most_400_lines(module: Path) -> None:
+    lines = module.read_text().count("\n")
+
+    assert lines <= MAX_LINES, f"{name_of(module)} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.name == "__init__.py" and m.parent != SOURCE], ids=name_of)
+def test_a_package_file_holds_a_docstring_only(module: Path) -> None:
+    body = ast.parse(module.read_text()).body
+
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn = "\n".join(draw(errors.HealingEvalError))
+
+    assert drawn in (errors.__doc__ or "")
+
+
+def draw(error: type, indent: str = "", head: str = "") -> list[str]:
+    lines = [head + error.__name__]
+    children = error.__subclasses__()
+    for child in children:
+        last = child is children[-1]
+        lines += draw(child, indent + ("    " if last else "│   "), indent + ("└── " if last else "├── "))
+    return lines
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for name, _, _, description in describe(Settings()) if not description]
+
+    assert undescribed == []
+
+
+def test_the_reference_pages_say_what_the_code_says() -> None:
+    pages = runpy.run_path(str(ROOT / "tools/make_reference.py"))
+
+    assert (REFERENCE / "settings.md").read_text() == pages["settings_page"]()
+    assert (REFERENCE / "issue-types.md").read_text() == pages["issue_types_page"]()
+
+
+def test_every_public_word_of_the_domain_stands_in_the_glossary() -> None:
+    glossary = (REFERENCE / "glossary.md").read_text()
+
+    missing = [word for word in domain_words() if f"**{word}**" not in glossary]
+
+    assert missing == []
+
+
+def domain_words() -> list[str]:
+    words: list[str] = []
+    for path in sorted(Path(domain.__file__).parent.glob("*.py")):
+        words += [
+            node.name
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        ]
+    return words
+
+
+@pytest.mark.parametrize("group", plugins.GROUPS)
+def test_every_entry_point_loads_and_conforms_to_its_port(group: str) -> None:
+    port = PORT_OF_GROUP[group]
+    promised = {name for name, _ in inspect.getmembers(port, inspect.isfunction) if not name.startswith("_")}
+
+    for name in plugins.found(group):
+        loaded = plugins.load(group, name)
+        for method in promised:
+            assert callable(getattr(loaded, method, None)), f"{group} {name!r} lacks {method}()"
+            ours = inspect.signature(getattr(loaded, method)).parameters
+            theirs = inspect.signature(getattr(port, method)).parameters
+            assert set(theirs) - {"self", "cls"} <= set(ours) | {"self", "cls"}, f"{name}.{method}: parameters differ"
+
+
+def test_every_group_of_plug_ins_has_a_tenant() -> None:
+    assert all(plugins.found(group) for group in plugins.GROUPS)
+
+
+def test_no_file_names_this_machine_or_a_package_index() -> None:
+    private = re.compile(r"(?:extra-)?index-url|find-links|/simple/|file://|(?<![\w.])/(?:work|farm|opt|root)/")
+    texts = [path for path in ROOT.glob("requirements/*") if path.suffix in {".txt", ".in"}] + [ROOT / "Makefile"]
+
+    for path in texts:
+        assert private.search(path.read_text()) is None, path.name
