@@ -233,14 +233,43 @@ async def test_a_ledger_that_fails_for_a_while_costs_only_time(ledger: Ledger, s
     await until_empty(stream)
 
 
-async def test_what_fails_too_often_is_marked_failed_and_can_still_be_found(
+async def test_an_outage_of_the_ledger_fails_nobody_however_long_it_lasts(
     ledger: Ledger, stream: Stream, work: Work
 ) -> None:
-    await stream.append(LANE, await accept(ledger, "a"))
+    await stream.append(LANE, await accept(ledger, "a", "b"))
 
-    work(Faulty(ledger, failures=QUICK.max_attempts))
+    work(Faulty(ledger, failures=2 * QUICK.max_attempts), Pace(wait_seconds=0.05, backoff_seconds=0.0, max_attempts=3))
 
+    await until_status(ledger, "done", 2)
+    await until_empty(stream)
+
+
+class Poisoned:
+    """A ledger in front of the real one that crashes on one conversation, as a fault of ours would."""
+
+    def __init__(self, real: Ledger, poison: RevisionKey) -> None:
+        self._real = real
+        self._poison = poison
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def load(self, keys: Sequence[RevisionKey]) -> object:
+        if self._poison in keys:
+            raise ValueError("a fault of ours")
+        return await self._real.load(keys)
+
+
+async def test_what_crashes_too_often_is_marked_failed_alone_and_can_still_be_found(
+    ledger: Ledger, stream: Stream, work: Work
+) -> None:
+    keys = await accept(ledger, "a", "poison", "c")
+    await stream.append(LANE, keys)
+
+    work(Poisoned(ledger, keys[1]))
+
+    await until_status(ledger, "done", 2)
     await until_status(ledger, "failed", 1)
     await until_empty(stream)
     page = await ledger.list_heads(PROJECT, ConversationFilter(status=("failed",)))
-    assert [head.conversation_id for head in page.items] == ["a"]
+    assert [head.conversation_id for head in page.items] == ["poison"]

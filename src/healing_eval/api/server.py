@@ -1,8 +1,8 @@
 """How does an application listen, within this event loop?
 
 Granian's embedded server runs in the loop of the caller, beside the workers. Two of its habits are kept away from
-users: it shares a port with whoever else asks for it, and it aborts the process when it cannot bind. So the address is
-probed and reserved before it starts.
+users: it shares a port with whoever else asks for it, and it has no error for an address it cannot bind. So the address
+is probed and reserved before it starts.
 """
 
 from __future__ import annotations

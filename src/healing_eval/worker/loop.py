@@ -1,7 +1,7 @@
 """How does work get from the stream to the stage, and nothing get lost?
 
-A message is acknowledged only after its results are committed. What a dead consumer held is claimed; what the ledger
-cannot take now is given back, with a growing delay; what fails too often is marked failed in the ledger.
+A message is acknowledged only after its results are committed. What a dead consumer held is claimed. While the ledger
+fails, a batch waits in hand; what crashes us too often is marked failed in the ledger.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LaneWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
         while await self._room_before(stop):
-            if deliveries := await self._take():
+            for deliveries in _in_batches(await self._take()):
                 open_ones = {delivery.revision_key: delivery for delivery in deliveries}
                 task = asyncio.create_task(self._work(deliveries, open_ones))
                 self._in_flight[task] = open_ones
@@ -110,15 +110,31 @@ class LaneWorker:
             await self._stream.ack(self._lane.name, same)
             tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
             await self._give_up(tried_too_often, open_ones)
-            async with aclosing(close(self._lane, self._ledger, list(open_ones))) as settling:
-                async for settled in settling:
-                    await self._settle(settled, open_ones)
+            await self._close(open_ones)
         except asyncio.CancelledError:
             await self._give_back(open_ones, delay_seconds=0.0)
             raise
         except BackendError as error:
             log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
-            await self._give_back(open_ones, delay_seconds=self._backoff(open_ones))
+            await self._give_back(open_ones, delay_seconds=self._backoff(1))
+
+    async def _close(self, open_ones: dict[RevisionKey, Delivery]) -> None:
+        """Have a batch evaluated and stored, waiting for as long as the ledger fails.
+
+        An outage is no failed attempt of a conversation, so the batch stays in hand; and since `close` asks the ledger
+        first of all, no model is paid meanwhile.
+        """
+        failures = 0
+        while open_ones:
+            try:
+                async with aclosing(close(self._lane, self._ledger, list(open_ones))) as settling:
+                    async for settled in settling:
+                        await self._settle(settled, open_ones)
+                return
+            except BackendError as error:
+                failures += 1
+                log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
+                await asyncio.sleep(self._backoff(failures))
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         await self._stream.ack(self._lane.name, [open_ones.pop(key) for key in keys if key in open_ones])
@@ -133,6 +149,15 @@ class LaneWorker:
         with suppress(BackendError):  # then they are claimed once they have been idle for long enough
             await self._stream.release(self._lane.name, list(open_ones.values()), delay_seconds=delay_seconds)
 
-    def _backoff(self, open_ones: dict[RevisionKey, Delivery]) -> float:
-        attempt = max((delivery.attempt for delivery in open_ones.values()), default=1)
-        return min(60.0, self._pace.backoff_seconds * 2 ** (attempt - 1))
+    def _backoff(self, failures: int) -> float:
+        return min(60.0, self._pace.backoff_seconds * 2 ** min(failures - 1, 10))
+
+
+def _in_batches(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Put what is tried for the first time into one batch, and the rest each into its own.
+
+    What crashed a batch then crashes alone, and the others of that batch are not given up with it.
+    """
+    new = [delivery for delivery in deliveries if delivery.attempt == 1]
+    again = [[delivery] for delivery in deliveries if delivery.attempt > 1]
+    return [new, *again] if new else again
