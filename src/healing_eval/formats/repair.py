@@ -26,7 +26,7 @@ def repair(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
     Returns:
         The bytes (the very same object when nothing was wrong) and what was done, in words for the sender.
     """
-    if b"\\u" not in raw or _SUSPECT.search(raw) is None:
+    if b"\\" not in raw or b"\\u" not in raw or _SUSPECT.search(raw) is None:
         return raw, ()
     counts = {"nul": 0, "lone": 0}
 

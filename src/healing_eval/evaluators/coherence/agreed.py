@@ -20,10 +20,12 @@ Value = frozenset[object]
 """All readings of one value in a text; two values agree if they share a reading."""
 
 # fmt: off
-_CONFIRMS = (
-    "schedul", "set ", "setting", "remind", "book", "reserv", "confirmed", "confirming", "record", "arranged",
-    "placed", "added",
-)
+_CONFIRMS = frozenset({
+    "schedule", "schedules", "scheduled", "scheduling", "reschedule", "rescheduled", "rescheduling", "set", "setting",
+    "remind", "reminds", "reminder", "reminders", "reminding", "book", "books", "booked", "booking", "bookings",
+    "rebook", "rebooked", "rebooking", "reserve", "reserved", "reserving", "reservation", "reservations", "confirmed",
+    "confirming", "record", "records", "recorded", "recording", "arranged", "rearranged", "placed", "added",
+})
 _HEDGES = frozenset({
     "sorry", "unfortunately", "not", "no", "instead", "but", "unavailable", "available", "alternative", "only",
     "however", "don't", "can't", "cannot", "couldn't", "before", "prior", "earlier", "after", "until", "till",
@@ -168,10 +170,9 @@ def check(context: Context) -> Iterator[Issue]:
 
 
 def _confirms(said: Said) -> bool:
-    text = said.lowered
-    if "?" in text or not _HEDGES.isdisjoint(said.word_set) or not holds_any(text, _CONFIRMS):
+    if _CONFIRMS.isdisjoint(said.word_set) or not _HEDGES.isdisjoint(said.word_set) or "?" in said.lowered:
         return False
-    return said.words[0] not in _QUESTION_STARTS and not holds_any(text, _ASKS_TO_CONFIRM)
+    return said.words[0] not in _QUESTION_STARTS and not holds_any(said.lowered, _ASKS_TO_CONFIRM)
 
 
 def _issue(said: Said, agreed: _Agreed) -> Issue:

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.evaluation import Issue
 from healing_eval.evaluators.coherence.options import Options
+from healing_eval.evaluators.values.text import LATIN_1_LOWER
 
 T = TypeVar("T")
 
 MAX_CHARACTERS = 4_000
 """A turn is read up to here: what a person or an agent says is shorter, and hostile texts are not."""
 
-_MARKS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'
-_BLANKED = bytes.maketrans(_MARKS.encode(), b" " * len(_MARKS))
+_MARKS = frozenset('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~')
+_BLANKED = bytes(ord(" ") if chr(code) in _MARKS else code for code in range(256))
+"""Byte to byte: ASCII punctuation becomes a space, but for apostrophes. ASCII bytes are no part of others in UTF-8."""
+_LOWERED_AND_BLANKED = LATIN_1_LOWER.translate(_BLANKED)
 _TYPOGRAPHIC_MARKS = "…–—“”"
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
 
@@ -31,10 +34,8 @@ class Said:
         """Place among the conversation's turns."""
         self.turn = turn
         self.text = turn.content[:MAX_CHARACTERS]
-        self.lowered = self.text.lower().replace("’", "'")
-        """The text in lower case, with plain apostrophes."""
-        self.words = _words_of(self.lowered)
-        """The words in lower case, in order, with their apostrophes."""
+        self.lowered, self.words = _read(self.text)
+        """The text in lower case, with plain apostrophes; and its words, in order, with their apostrophes."""
         self.word_set = frozenset(self.words)
         """The words in lower case, each once."""
         self._sentences: list[str] | None = None
@@ -47,15 +48,21 @@ class Said:
         return self._sentences
 
 
-def _words_of(lowered: str) -> list[str]:
-    if not lowered.isascii():
-        for mark in _TYPOGRAPHIC_MARKS:
-            lowered = lowered.replace(mark, " ")
-    # On bytes this is ten times faster than on text, and no ASCII byte is part of another character in either encoding.
+def _read(text: str) -> tuple[str, list[str]]:
+    """Give a text in lower case and its words; on bytes this is ten times faster than on text."""
     try:
-        return lowered.encode("latin-1").translate(_BLANKED).decode("latin-1").split()
+        narrow = text.encode("latin-1")
     except UnicodeEncodeError:
-        return lowered.encode("utf-8", "surrogatepass").translate(_BLANKED).decode("utf-8", "surrogatepass").split()
+        return _read_wide(text)
+    return narrow.translate(LATIN_1_LOWER).decode("latin-1"), narrow.translate(_LOWERED_AND_BLANKED).decode("latin-1").split()
+
+
+def _read_wide(text: str) -> tuple[str, list[str]]:
+    lowered = text.lower().replace("’", "'")
+    plain = lowered
+    for mark in _TYPOGRAPHIC_MARKS:
+        plain = plain.replace(mark, " ")
+    return lowered, plain.encode("utf-8", "surrogatepass").translate(_BLANKED).decode("utf-8", "surrogatepass").split()
 
 
 def holds_any(text: str, parts: Iterable[str]) -> bool:

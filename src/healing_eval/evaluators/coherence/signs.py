@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from healing_eval.evaluators.coherence.context import Said
+from healing_eval.evaluators.coherence.context import Said, holds_any
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -31,7 +31,10 @@ class Phrases:
 
     def found_in(self, text: str, words: frozenset[str]) -> bool:
         """Whether a lower-case text holds one of the phrases; `words` are those of the text, or the telling of them."""
-        return any(phrase in text for word in self.telling & words for phrase in self._by_word[word])
+        for word in self.telling & words:
+            if holds_any(text, self._by_word[word]):
+                return True
+        return False
 
 
 # fmt: off

@@ -100,7 +100,8 @@ _WAKE_WORDS = frozenset(
         "intolerance",
     }
 )
-_FOOD_WORDS = FOODS | frozenset(GROUPS) | frozenset(DIETS) | {"vegetarians", "vegans", "pescatarians"}
+_DIET_NAMES = frozenset(DIETS) | {"vegetarians", "vegans", "pescatarians"}
+_FOOD_WORDS = FOODS | frozenset(GROUPS) | _DIET_NAMES
 _GROUP_NAMES = frozenset(GROUPS)
 _REFUSES = frozenset({"no", "not", "don't", "can't", "cannot", "never", "without", "why"})
 _FOR_OTHERS = frozenset(
@@ -111,11 +112,12 @@ _CONTACTS = frozenset({"call", "calling", "phone", "phoning", "email", "emailing
 _STOP_WORDS = frozenset({"nonstop", "non", "direct", "layovers", "stopovers", "connections", "stops"})
 _SEATS = frozenset({"window", "aisle"})
 _BOUNDS = frozenset({"before", "after", "than"})
-_BOUND_PHRASES = ("not ", "than", "nothing ", "want to", "only ", "must be", "time after")
+_BOUND_LEADS = frozenset({"not", "earlier", "later", "nothing", "want", "only", "must", "anytime", "time"})
+"""One of these stands before every bound."""
 _TELLING = _FOOD_WORDS | _CONTACTS | _STOP_WORDS | _SEATS | _BOUNDS
 """Every statement but a budget has one of these words."""
 _NEVERS = frozenset({"don't", "not", "can't", "cannot", "never", "won't"})
-_LEAVES_OUT = ("no ", "without ", "hold the ", "leave out the ")
+_LEAVES_OUT = frozenset({"no", "without", "hold", "leave"})
 _KEPT_ONLY = frozenset({"halal", "kosher"})
 _KEPT = _KEPT_ONLY | {"vegetarian", "vegan", "pescatarian"}
 """Diets as one says to keep or eat; one is neither "halal" nor keeps "coeliac"."""
@@ -127,7 +129,7 @@ _CURRENCIES = "$€£"
 def stated_in(said: Said) -> list[Preference]:
     """Give the preferences a user turn states. A look at its words passes most turns over."""
     telling = said.word_set & _TELLING
-    return [*_stated(said, telling), *_bounds(said.lowered, telling)] if telling else list(_budgets(said.lowered))
+    return [*_stated(said, telling), *_bounds(said, telling)] if telling else list(_budgets(said.lowered))
 
 
 def _stated(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
@@ -162,7 +164,8 @@ def takes_back(said: Said, preference: Preference) -> bool:
 
 def _foods(said: Said) -> Iterator[Preference]:
     text = said.lowered
-    yield from _diets(text)
+    if not said.word_set.isdisjoint(_DIET_NAMES):
+        yield from _diets(text)
     for pattern in _food_patterns(said):
         for match in pattern.finditer(text):
             for word in match.groups():
@@ -193,7 +196,7 @@ def _food_patterns(said: Said) -> Iterator[re.Pattern[str]]:
     if "allerg" in text or "intoleran" in text:
         yield _ALLERGIC
         yield _ALLERGY
-    if holds_any(text, _LEAVES_OUT):
+    if not said.word_set.isdisjoint(_LEAVES_OUT):
         yield _NO_FOOD
 
 
@@ -208,9 +211,10 @@ def _budgets(text: str) -> Iterator[Preference]:
             yield Preference("budget", f"at most {match[1]}", bound=float(match[1].replace(",", "")))
 
 
-def _bounds(text: str, telling: frozenset[str]) -> Iterator[Preference]:
-    if telling.isdisjoint(_BOUNDS) or not holds_any(text, _BOUND_PHRASES):
+def _bounds(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
+    if telling.isdisjoint(_BOUNDS) or said.word_set.isdisjoint(_BOUND_LEADS):
         return
+    text = said.lowered
     for pattern, kind in ((_EARLIEST, "earliest"), (_LATEST, "latest")):
         for match in pattern.finditer(text):
             times = {found.minutes for found in find_times(text[match.end() : match.end() + 20])}

@@ -6,6 +6,7 @@ own tool call. A user who comes back the next day is no delay, nor is a reminder
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
@@ -21,6 +22,11 @@ class TurnDelay(msgspec.Struct, frozen=True):
     """Since the turn before it, by timestamps; None when that cannot be told."""
     tool_ms: tuple[tuple[str, float], ...] = ()
     """Tool name and latency of each call whose latency is known."""
+
+    @property
+    def all_tools_ms(self) -> float:
+        """The latencies of all its calls together."""
+        return sum(latency for _, latency in self.tool_ms) if self.tool_ms else 0.0
 
 
 class Delays(msgspec.Struct, frozen=True):
@@ -43,11 +49,16 @@ def measure(conversation: Conversation) -> Delays:
         if seconds is not None and seconds < 0:
             out_of_order += 1
             seconds = None
-        known = tuple((call.tool_name, call.latency_ms) for call in turn.tool_calls if call.latency_ms is not None)
-        tools = tuple((name, latency) for name, latency in known if latency >= 0)
+        tools = tuple(_tool_latencies(turn)) if turn.tool_calls else ()
         if seconds is not None or tools:
             found.append(TurnDelay(turn.turn_id, seconds, tools))
     return Delays(tuple(found), out_of_order)
+
+
+def _tool_latencies(turn: Turn) -> Iterator[tuple[str, float]]:
+    for call in turn.tool_calls:
+        if call.latency_ms is not None and call.latency_ms >= 0:
+            yield call.tool_name, call.latency_ms
 
 
 def _answer_seconds(before: Turn | None, turn: Turn) -> float | None:

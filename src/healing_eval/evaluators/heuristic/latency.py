@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Issue]:
             if severity:
                 worst = max(worst, _RANK[severity])
                 yield _slow_tool(delay, name, latency, severity, options)
-        total = sum(latency for _, latency in delay.tool_ms)
+        total = delay.all_tools_ms
         severity = _grade(total, options.tool_warn_ms, options.tool_error_ms)
         if severity and _RANK[severity] > worst:
             worst = _RANK[severity]
@@ -40,8 +40,9 @@ def check(context: Context) -> Iterator[Issue]:
 
 def within_limits(delay: TurnDelay, options: Options) -> bool:
     """Whether nothing measured in this turn crossed a threshold."""
-    total = sum(latency for _, latency in delay.tool_ms)
-    return total <= options.tool_warn_ms and (delay.answer_seconds or 0.0) <= options.turn_warn_seconds
+    return (
+        delay.all_tools_ms <= options.tool_warn_ms and (delay.answer_seconds or 0.0) <= options.turn_warn_seconds
+    )
 
 
 def _grade(measured: float, warn: float, error: float) -> Severity | None:

@@ -15,6 +15,7 @@ from rapidfuzz.distance import Indel
 from healing_eval.domain.conversation import ToolCall, Turn, TurnId
 from healing_eval.domain.evaluation import Issue, issue
 from healing_eval.evaluators.heuristic.context import Context, Reply
+from healing_eval.evaluators.values.text import lower
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def _text_loops(spoken: list[tuple[Reply, str]]) -> Iterator[Issue]:
 
 
 def _normalised(text: str) -> str:
-    lowered = text.lower()
+    lowered = lower(text)
     return " ".join(lowered.split()) if "  " in lowered or "\n" in lowered or "\t" in lowered else lowered
 
 

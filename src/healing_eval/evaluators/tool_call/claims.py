@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from healing_eval.evaluators.values.text import fold
+from healing_eval.evaluators.values.text import fold, lower
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-_CURLY = str.maketrans({"’": "'"})
+_SENTENCE_END = re.compile(r"\s(?:(?<=[.!?]\s)\s*|(?<=\n)\n*)")
+"""White space after an end mark, or line breaks; begins with a set of characters, to which the engine skips."""
 
 _ADMITS = re.compile(
     r"\b(?:sorry|apolog|unable|unfortunate|errors?\b|issues?\b|problem|trouble|difficult|cannot|can't|can not|"
@@ -48,6 +48,7 @@ _ALL_DONE = re.compile(
     r"(?:^|[,;:] )(?:you're|you are|everything is|everything's|it's|it is|that's|that is|all)? ?"
     r"(?:now )?(?:all )?(?:set|done|taken care of|sorted)(?=[ ]?[!.,:;]|$)"
 )
+_ALL_DONE_WORDS = ("set", "done", "sorted", "taken care of")
 _UNLESS = re.compile(
     r"\b(?:if|once|when|after|before|until|till|unless|whether|whenever|as soon as|assuming|provided|pending|"
     r"subject to|yet to)\b"
@@ -88,7 +89,7 @@ class Replies:
     def read(self, turn_index: int, content: str) -> None:
         """Take in one turn of the agent; turns come in their order."""
         self.last_said = turn_index
-        lowered = content.lower().translate(_CURLY)
+        lowered = lower(content).replace("’", "'")
         may_admit = _ADMITS.search(lowered) is not None  # most texts hold no such word, whatever their sentences
         for sentence in _SENTENCE_END.split(lowered):
             if may_admit and self._admits(turn_index, sentence):
@@ -116,7 +117,7 @@ class Replies:
 
 
 def _plainly_all_done(sentence: str) -> bool:
-    found = _ALL_DONE.search(sentence)
+    found = _ALL_DONE.search(sentence) if any(map(sentence.__contains__, _ALL_DONE_WORDS)) else None
     return found is not None and _is_plain(sentence, 0, found.end())
 
 

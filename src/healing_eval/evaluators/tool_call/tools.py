@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import jsonschema_rs
@@ -14,6 +15,7 @@ from healing_eval.domain.conversation import ToolDefinition
 
 _NOT_IN_NAMES = re.compile(r"[._\-/: ]+")
 _KEPT_SCHEMAS = 1024
+_LONGEST_NAME = 1000
 _OWN_TYPES: Mapping[str, str | None] = {
     "dict": "object",
     "map": "object",
@@ -50,7 +52,12 @@ NO_SCHEMA = ToolSchema(None, {}, closed=False)
 
 
 def plain_name(name: str) -> str:
-    """Fold a tool's name: providers send a dot as an underscore or a hyphen."""
+    """Fold a tool's name, its first 1,000 characters: providers send a dot as an underscore or a hyphen."""
+    return _plain_name(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(name: str) -> str:
     return _NOT_IN_NAMES.sub("_", name).casefold()
 
 

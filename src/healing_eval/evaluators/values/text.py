@@ -23,6 +23,9 @@ def _narrowed(code: int) -> int:
 _NARROW = bytes(map(_narrowed, range(256)))
 """Latin-1 byte to byte: the same, and lower case; 0 for the few letters that become longer, as the German sharp s."""
 
+LATIN_1_LOWER = bytes(ord(chr(code).lower()) for code in range(256))
+"""Latin-1 byte to byte, in lower case."""
+
 _TYPOGRAPHIC = (
     *((dash, "-") for dash in "\u2010\u2011\u2012\u2013\u2212"),
     *zip("\u2018\u2019\u201c\u201d", "''\"\"", strict=True),
@@ -30,6 +33,16 @@ _TYPOGRAPHIC = (
 """Marks that models and phones put where a keyboard has another; each takes the place of one character."""
 _TRIES = 64
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", re.ASCII)
+
+
+def lower(text: str) -> str:
+    """Do what `str.lower` does; ten times as fast for a text in Latin-1 that is not ASCII."""
+    if text.isascii():
+        return text.lower()
+    try:
+        return text.encode("latin-1").translate(LATIN_1_LOWER).decode("latin-1")
+    except UnicodeEncodeError:
+        return text.lower()
 
 
 def fold(text: str) -> str:
