@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import lru_cache
+from typing import cast
 
 import msgspec
 import structlog
@@ -64,12 +65,12 @@ async def evaluate_in_groups(
         left = len(conversations) if evaluators else 0
         while left:
             group: list[Evaluated] = []
-            while not group or not mailbox.empty():
-                name, evaluation = await _next(mailbox)
-                index = places[evaluation.conversation_key]
-                done[index][name] = evaluation
-                if len(done[index]) == len(evaluators):
-                    group.append((index, tuple(done[index][one.name] for one in evaluators)))
+            while not group:
+                for name, evaluation in await _all_there(mailbox):
+                    index = places[evaluation.conversation_key]
+                    done[index][name] = evaluation
+                    if len(done[index]) == len(evaluators):
+                        group.append((index, tuple(done[index][one.name] for one in evaluators)))
             left -= len(group)
             yield group
     finally:  # the reader may have stopped early
@@ -90,11 +91,15 @@ def _start(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox:
     return task
 
 
-async def _next(mailbox: Mailbox) -> tuple[str, Evaluation]:
-    item = await mailbox.get()
-    if isinstance(item, BaseException):
-        raise item
-    return item
+async def _all_there(mailbox: Mailbox) -> list[tuple[str, Evaluation]]:
+    """Wait for one evaluation, and take all others that are there as well."""
+    items = [await mailbox.get()]
+    while not mailbox.empty():
+        items.append(mailbox.get_nowait())
+    for item in items:
+        if isinstance(item, BaseException):
+            raise item
+    return cast("list[tuple[str, Evaluation]]", items)
 
 
 async def _run(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> None:

@@ -26,7 +26,6 @@ class Preference(msgspec.Struct, frozen=True):
 
 
 # fmt: off
-_DIET_NAME = re.compile(r"(vegetarians?|vegans?|pescatarians?|celiac|coeliac|halal|kosher)\b")
 _I_AM = re.compile(
     r"\b(?:i am|i'm|im|we are|we're|i've been|i have been|my \w{2,12} is|she is|she's|he is|he's)[ ](?:(?:a|an"
     r"|strict|strictly|also|both|now|all|actually|lifelong)[ ]){0,3}\Z"
@@ -100,8 +99,8 @@ _WAKE_WORDS = frozenset(
         "intolerance",
     }
 )
-_DIET_NAMES = frozenset(DIETS) | {"vegetarians", "vegans", "pescatarians"}
-_FOOD_WORDS = FOODS | frozenset(GROUPS) | _DIET_NAMES
+_DIET_NAMES = DIETS.keys() - {"veggie"} | {"vegetarians", "vegans", "pescatarians"}
+_FOOD_WORDS = FOODS | frozenset(GROUPS) | frozenset(DIETS) | _DIET_NAMES
 _GROUP_NAMES = frozenset(GROUPS)
 _REFUSES = frozenset({"no", "not", "don't", "can't", "cannot", "never", "without", "why"})
 _FOR_OTHERS = frozenset(
@@ -117,6 +116,8 @@ _BOUND_LEADS = frozenset({"not", "earlier", "later", "nothing", "want", "only", 
 _TELLING = _FOOD_WORDS | _CONTACTS | _STOP_WORDS | _SEATS | _BOUNDS
 """Every statement but a budget has one of these words."""
 _NEVERS = frozenset({"don't", "not", "can't", "cannot", "never", "won't"})
+_ALLERGIC_WORDS = frozenset({"allergic", "intolerant"})
+_ALLERGY_WORDS = frozenset({"allergy", "intolerance"})
 _LEAVES_OUT = frozenset({"no", "without", "hold", "leave"})
 _KEPT_ONLY = frozenset({"halal", "kosher"})
 _KEPT = _KEPT_ONLY | {"vegetarian", "vegan", "pescatarian"}
@@ -165,7 +166,7 @@ def takes_back(said: Said, preference: Preference) -> bool:
 def _foods(said: Said) -> Iterator[Preference]:
     text = said.lowered
     if not said.word_set.isdisjoint(_DIET_NAMES):
-        yield from _diets(text)
+        yield from _diets(said)
     for pattern in _food_patterns(said):
         for match in pattern.finditer(text):
             for word in match.groups():
@@ -176,9 +177,9 @@ def _foods(said: Said) -> Iterator[Preference]:
             yield Preference("food", f"{match[1]}-free", GROUPS[match[1]])
 
 
-def _diets(text: str) -> Iterator[Preference]:
+def _diets(said: Said) -> Iterator[Preference]:
     """Look for a diet's name first, and then at what leads to it: the names are rare, what leads to them is not."""
-    named = [(match[1], text[max(0, match.start() - _LEAD) : match.start()]) for match in _DIET_NAME.finditer(text)]
+    named = [(name, said.lowered[max(0, start - _LEAD) : start]) for start, name in sorted(_diet_names(said))]
     for name, lead in named:
         if name not in _KEPT_ONLY and _I_AM.search(lead):
             diet = name.rstrip("s")
@@ -188,13 +189,25 @@ def _diets(text: str) -> Iterator[Preference]:
             yield Preference("food", name, DIETS[name])
 
 
-def _food_patterns(said: Said) -> Iterator[re.Pattern[str]]:
-    """Give the patterns that can match, as a cheap look at the text tells."""
+def _diet_names(said: Said) -> Iterator[tuple[int, str]]:
+    """Give each place where a diet's name ends a word, and the name."""
     text = said.lowered
+    for name in said.word_set & _DIET_NAMES:
+        start = text.find(name)
+        while start >= 0:
+            end = start + len(name)
+            if not text[end : end + 1].isalnum():
+                yield start, name
+            start = text.find(name, end)
+
+
+def _food_patterns(said: Said) -> Iterator[re.Pattern[str]]:
+    """Give the patterns that can match, as a cheap look at the words tells."""
     if not said.word_set.isdisjoint(_NEVERS):
         yield _NOT_EAT
-    if "allerg" in text or "intoleran" in text:
+    if not said.word_set.isdisjoint(_ALLERGIC_WORDS):
         yield _ALLERGIC
+    if not said.word_set.isdisjoint(_ALLERGY_WORDS):
         yield _ALLERGY
     if not said.word_set.isdisjoint(_LEAVES_OUT):
         yield _NO_FOOD

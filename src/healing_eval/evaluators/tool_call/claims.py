@@ -72,9 +72,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Replies:
-    """What the agent told the user between two of the user's turns, read once."""
+    """What the agent told the user between two of the user's turns, read once.
 
-    def __init__(self) -> None:
+    Without `claims` it is only read for admissions, which costs less.
+    """
+
+    def __init__(self, *, claims: bool) -> None:
+        self._reads_claims = claims
         self.last_said = -1
         """Index of the last turn with text; -1 if nothing was said."""
         self.last_admission = -1
@@ -91,10 +95,12 @@ class Replies:
         self.last_said = turn_index
         lowered = lower(content).replace("’", "'")
         may_admit = _ADMITS.search(lowered) is not None  # most texts hold no such word, whatever their sentences
+        if not may_admit and not self._reads_claims:
+            return
         for sentence in _SENTENCE_END.split(lowered):
             if may_admit and self._admits(turn_index, sentence):
                 self.last_admission = turn_index
-            elif not sentence.endswith("?"):
+            elif self._reads_claims and not sentence.endswith("?"):
                 self._claims(turn_index, sentence[:_MAX_SENTENCE])
 
     def _admits(self, turn_index: int, sentence: str) -> bool:

@@ -28,7 +28,7 @@ def check_recovery(context: Context) -> Iterator[Issue]:
     failed = _not_made_good(context.calls)
     if not failed:
         return
-    replies = _replies(context, {placed.users_turns for placed in failed})
+    replies = _replies(context, failed)
     changes = _changes(context)
     for placed in failed:
         said = replies[placed.users_turns]
@@ -77,9 +77,10 @@ def _not_made_good(calls: Sequence[PlacedCall]) -> list[PlacedCall]:
     return left[::-1]
 
 
-def _replies(context: Context, stretches: set[int]) -> dict[int, Replies]:
+def _replies(context: Context, failed: Sequence[PlacedCall]) -> dict[int, Replies]:
     """What the agent said in each stretch between two of the user's turns that a failure needs."""
-    replies = {stretch: Replies() for stretch in stretches}
+    changing = {placed.users_turns for placed in failed if context.verb(placed.call.tool_name)}
+    replies = {placed.users_turns: Replies(claims=placed.users_turns in changing) for placed in failed}
     stretch = 0
     for index, turn in enumerate(context.conversation.turns):
         if turn.role == "user":
