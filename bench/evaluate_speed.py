@@ -1,6 +1,6 @@
 """How many conversations does `healing-eval evaluate` get through in a second, on one core, without a model?
 
-    HEALING_EVAL_REALDATA_DIR=… python -m bench.evaluate_speed [--rounds N] [--evaluator NAME …]
+    HEALING_EVAL_REALDATA_DIR=… python -m bench.evaluate_speed [--rounds N] [--evaluator NAME …] [--load FILE.jsonl]
 
 Runs the real command with JSON lines to nowhere, pinned to one core, start-up included and reported apart. Prints the
 median of the rounds, and beside it the CPU time a conversation takes, which a busy machine distorts least.
@@ -49,9 +49,8 @@ def measure(file: Path, evaluators: Sequence[str]) -> tuple[float, float]:
 
 
 def report(name: str, file: Path, count: int, rounds: int, evaluators: Sequence[str]) -> None:
-    empty = file.with_name("empty.jsonl")
-    empty.touch()
-    start = statistics.median(measure(empty, evaluators)[0] for _ in range(rounds))
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as empty:
+        start = statistics.median(measure(Path(empty.name), evaluators)[0] for _ in range(rounds))
     runs = [measure(file, evaluators) for _ in range(rounds)]
     wall = statistics.median(run[0] for run in runs)
     cpu = statistics.median(run[1] for run in runs)
@@ -78,9 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--evaluator", action="append")
+    parser.add_argument("--load", type=Path, help="measure on these JSON lines only, one conversation each")
     given = parser.parse_args()
     evaluators = given.evaluator or DETERMINISTIC
     print(f"evaluators: {', '.join(evaluators)}; medians of {given.rounds}, one core")
+    if given.load is not None:
+        with given.load.open("rb") as lines:
+            count = sum(1 for _ in lines)
+        report(given.load.stem, given.load, count, given.rounds, evaluators)
+        return
     with tempfile.TemporaryDirectory(prefix="healing-eval-bench-") as folder:
         generated = Path(folder) / "generated.jsonl"
         report("generated", generated, load.write(generated, count=GENERATED), given.rounds, evaluators)

@@ -24,6 +24,8 @@ DOMAINS = ("travel", "business", "groups")
 TEXT_PER_TURN = 430
 P_TOOL_ERROR = 0.12
 P_WRONG_DATE_FORMAT = 0.15
+P_RATING = 0.5
+P_ANNOTATED = 0.2
 BLOCK = 4096
 """Conversations that are made anew; longer loads repeat their texts under new ids, since making them is slow."""
 
@@ -40,12 +42,31 @@ def conversations(seed: int = 7) -> Iterator[dict[str, Any]]:
 def _conversation(draw: random.Random, number: int) -> dict[str, Any]:
     length = draw.choice((8, 10, 10, 10, 12))
     with_tool = set(draw.sample(range(2, length + 1, 2), 3))
-    return {
+    made: dict[str, Any] = {
         "conversation_id": f"load-{number:08d}",
         "agent_version": draw.choice(VERSIONS),
         "turns": [_turn(draw, number, place, with_tool=place in with_tool) for place in range(1, length + 1)],
         "metadata": {"domain": draw.choice(DOMAINS)},
     }
+    feedback = _feedback(draw)
+    return made | {"feedback": feedback} if feedback else made
+
+
+def _feedback(draw: random.Random) -> dict[str, Any]:
+    feedback: dict[str, Any] = {}
+    if draw.random() < P_RATING:
+        feedback["user_rating"] = draw.randint(1, 5)
+    if draw.random() < P_ANNOTATED:
+        feedback["annotations"] = [
+            {
+                "type": draw.choice(("tool_accuracy", "helpfulness")),
+                "label": draw.choice(("correct", "incorrect")),
+                "annotator_id": f"annotator-{draw.randint(1, 6)}",
+                "confidence": 0.8,
+            }
+            for _ in range(draw.randint(2, 3))
+        ]
+    return feedback
 
 
 def _turn(draw: random.Random, number: int, place: int, *, with_tool: bool) -> dict[str, Any]:
