@@ -10,6 +10,7 @@ from itertools import islice
 
 import msgspec
 
+from healing_eval.evaluators.tool_call.grounding.weeks import unbound_week
 from healing_eval.evaluators.values.dates import MONTHS, find_dates, find_times
 from healing_eval.evaluators.values.numbers import find_numbers
 from healing_eval.evaluators.values.text import Passages
@@ -18,11 +19,13 @@ _READ_AT_MOST = 2_000_000
 """Characters in which dates and numbers are looked for; words are looked for in all of them."""
 
 _RELATIVE = (
-    "today", "tonight", "tomorrow", "yesterday", "weekend", "next week", "this week", "this morning", "this afternoon",
+    "today", "tonight", "tomorrow", "yesterday", "weekend", "this morning", "this afternoon",
     "this evening", "day after", "day before", "days from", "days after", "days before", "days ago",
     "days later", "week from", "weeks from", "week later", "weeks later", "week ago", "weeks ago", "right now",
 )  # fmt: skip
 """Words that place a date in relation to today."""
+_WEEKS = ("next week", "this week")
+"""These as well, unless they only say which Friday is meant."""
 _TELLTALES = ("day", "week", "night", "tomorrow", "this ", "month", "right now")
 """One of these stands in every text that speaks of days without naming their month."""
 
@@ -186,8 +189,10 @@ class Evidence:
     def relative_from(self) -> int:
         """The first place that holds "tomorrow" or the like; beyond the last if none does."""
         text = self.passages.plain_whole
-        places = [place for cue in _RELATIVE if (place := text.find(cue)) >= 0] if self.speaks_of_days else []
-        return min(places, default=_NOWHERE)
+        if not self.speaks_of_days:
+            return _NOWHERE
+        places = [text.find(cue) for cue in _RELATIVE] + [unbound_week(text, cue) for cue in _WEEKS]
+        return min((place for place in places if place >= 0), default=_NOWHERE)
 
     @cached_property
     def speaks_of_weeks(self) -> bool:
