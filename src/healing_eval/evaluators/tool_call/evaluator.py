@@ -21,7 +21,7 @@ from healing_eval.evaluators.tool_call.tools import SchemaShelf
 from healing_eval.evaluators.tool_call.written import check_written, writes_calls
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it whenever the same conversation may be judged differently."""
 
 

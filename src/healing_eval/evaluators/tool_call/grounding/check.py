@@ -8,12 +8,14 @@ from functools import cached_property, lru_cache
 import msgspec
 
 from healing_eval.domain.evaluation import Issue, issue
+from healing_eval.domain.issue_types import Severity
 from healing_eval.evaluators.tool_call.arguments import pointer
 from healing_eval.evaluators.tool_call.context import Context, PlacedCall
 from healing_eval.evaluators.tool_call.grounding.evidence import Evidence
-from healing_eval.evaluators.tool_call.grounding.leaves import FREE_TEXT, Leaf, leaves
+from healing_eval.evaluators.tool_call.grounding.leaves import FREE_TEXT, Kind, Leaf, leaves
 from healing_eval.evaluators.tool_call.grounding.moments import moment_said, read_moment
 from healing_eval.evaluators.tool_call.grounding.numbers import number_said
+from healing_eval.evaluators.tool_call.grounding.soft import SoftGrounds, effort
 from healing_eval.evaluators.tool_call.grounding.strings import phrase_said
 from healing_eval.evaluators.values.dates import MONTHS
 from healing_eval.evaluators.values.text import find_word, fold, words_of_name
@@ -40,19 +42,28 @@ class Grounding:
     def _evidence(self) -> Evidence:
         return Evidence(self._context.passages)
 
+    @cached_property
+    def _soft(self) -> SoftGrounds:
+        return SoftGrounds(self._context, self._is_said)
+
     def values(self) -> Iterator[tuple[PlacedCall, Leaf, bool]]:
-        """Every value that needs a ground, with its call and whether it has one."""
+        """Every value whose ground can be decided, with its call and whether it has one."""
         for placed in self._context.calls:
             properties = self._context.schema(placed.call.tool_name).properties
             for leaf in leaves(placed.call.parameters, properties, self._free_text):
                 if self._characters_left < 0:
                     self.passed_over += 1
                     continue
-                self.checked += 1
-                found = leaf.value in self._grounded or self._is_said(leaf, placed)
-                if found:
-                    self._grounded.add(leaf.value)
+                if leaf.kind == "fact":
+                    found = leaf.value in self._grounded or self._is_said(leaf, placed)
+                    if found:
+                        self._grounded.add(leaf.value)
                 else:
+                    found = self._soft_ground(leaf, placed)
+                if found is None:
+                    continue
+                self.checked += 1
+                if not found:
                     self.ungrounded += 1
                 yield placed, leaf, found
 
@@ -67,13 +78,18 @@ class Grounding:
             reported.add(key)
             yield issue(
                 "ungrounded_argument",
-                f"{tool_name[:80]!r} was given a value for {leaf.name[:80]!r} that nothing before the call mentions.",
+                f"{tool_name[:80]!r} was given {_FAULTS[leaf.kind].format(repr(leaf.name[:80]))}.",
                 turn_id=placed.turn.turn_id,
                 tool_name=tool_name,
                 argument=pointer(leaf.path),
                 evidence=str(leaf.value)[:300],
-                severity="error" if self._context.verb(tool_name) else "warning",
+                severity=_severity(leaf, writes=self._context.verb(tool_name) is not None),
             )
+
+    def _soft_ground(self, leaf: Leaf, placed: PlacedCall) -> bool | None:
+        """Whether a value that need not be said as it is has a ground; None if that cannot be decided."""
+        self._characters_left -= effort(leaf) * self._context.passages.raw(placed.known_pieces)[1]
+        return self._soft.ground(leaf, placed)
 
     def _is_said(self, leaf: Leaf, placed: PlacedCall) -> bool:
         value, pieces = leaf.value, placed.known_pieces
@@ -97,6 +113,22 @@ class Grounding:
         elif bare.lower() in MONTHS and self._evidence.relative_from < passages.plain(pieces)[1]:
             return True  # "this month" is not said by its name
         return phrase_said(value, passages, pieces) or _names_the_deed(value, leaf.name, placed.call.tool_name)
+
+
+_FAULTS: dict[Kind, str] = {
+    "fact": "a value for {} that nothing before the call mentions",
+    "list": "a list for {} with a value that nothing before the call mentions",
+    "member": "a value for {} that nobody named, while another one of its values was",
+    "wording": "a text for {} about things that nothing before the call mentions",
+    "credential": "another value for {} than the one this conversation holds",
+}
+
+
+def _severity(leaf: Leaf, *, writes: bool) -> Severity:
+    """A value that had to be said as it is makes a sure finding; the others one less grave."""
+    if leaf.kind in ("fact", "list"):
+        return "error" if writes else "warning"
+    return "warning" if writes else "info"
 
 
 _BEGINS_A_NUMBER = frozenset("0123456789+-.$€£")

@@ -4,65 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
+from healing_eval.evaluators.tool_call.grounding.credentials import CREDENTIALS, is_token, names_a_token
+from healing_eval.evaluators.tool_call.grounding.members import choices
 from healing_eval.evaluators.values.text import words_of_name
 
-_MAX_LEAVES = 500
+MOST_LEAVES = 500
 _LONG_TEXT = 160
 _MANY_WORDS = 14
 _LARGEST = 1e300
 _SAID_WITHOUT_WORDS = frozenset(("", "true", "false", "yes", "no", "none", "null", "any", "all", "default"))
 
+_LONGEST_CODE = 24
+
 # fmt: off
 FREE_TEXT = frozenset((
-    "body", "caption", "code", "command", "comment", "content", "description", "equation", "explanation", "expression",
-    "feedback", "formula", "function", "instruction", "instructions", "keyword", "keywords", "message", "note", "notes",
-    "prompt",
-    "purpose", "query", "question", "reason", "script", "sql", "subject", "summary", "text", "thought", "title",
+    "code", "command", "equation", "explanation", "expression", "formula", "function", "instruction", "instructions",
+    "prompt", "script", "sql", "thought",
 ))
+"""Words of arguments whose values the agent works out by itself."""
+_WORDED = frozenset((
+    "body", "caption", "comment", "content", "description", "feedback", "keyword", "keywords", "message", "note",
+    "notes", "purpose", "query", "question", "reason", "subject", "summary", "text", "title",
+))
+"""Words of arguments whose values the agent puts in its own words, but about what was said."""
 # fmt: on
 _CODES = frozenset(("area", "zip", "postal", "post", "country", "currency", "promo", "discount", "airport", "coupon"))
 
+Kind = Literal["fact", "member", "wording", "credential", "list"]
+"""How a value is looked up: as it is, as one of an enum's, by its telling words, as a token, or by its parts."""
 
-_GIVEN_BY_THE_RUNTIME = frozenset(("token", "session", "auth", "authorization", "credentials", "apikey"))
-"""Words of arguments that the surroundings fill in, so that no turn shows where they come from."""
 
-
-class Leaf(msgspec.Struct, frozen=True):
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """One value of a call."""
 
     path: tuple[str | int, ...]
     name: str
     """The name of the innermost argument that holds it."""
     value: str | int | float
+    kind: Kind = "fact"
+    members: tuple[str, ...] = ()
+    """The enum's members between which there was a choice; empty for all but a member."""
 
 
 def leaves(parameters: dict[str, Any], properties: dict[str, Any], free_text: frozenset[str]) -> Iterator[Leaf]:
     """List the values that must come from somewhere, the first 500 of a call.
 
-    Left out: booleans and nulls, what the agent words itself, defaults and members of an enum, integers below ten,
-    numbers from 1e300.
+    Left out: booleans and nulls, what the agent works out itself, long texts, defaults, integers below ten, numbers
+    from 1e300, and members of an enum that stand in a list, where one does not exclude another.
     """
     stack: list[tuple[tuple[str | int, ...], str, Any, Any]] = [
         ((name,), name, value, properties.get(name)) for name, value in reversed(parameters.items())
     ]
     count = 0
-    while stack and count < _MAX_LEAVES:
+    while stack and count < MOST_LEAVES:
         path, name, value, schema = stack.pop()
         count += 1
         known = cast("dict[str, Any]", schema) if isinstance(schema, dict) else _NOTHING
         if isinstance(value, str | int | float):
-            if _needs_ground(name, value, known, free_text):
-                yield Leaf(path, name, value)
+            if "enum" in known:
+                members = _chosen_from(path, value, known)
+                if members:
+                    yield Leaf(path, name, value, "member", members)
+                continue
+            kind = _kind(name, value, known, free_text)
+            if kind is not None:
+                yield Leaf(path, name, value, kind)
         elif isinstance(value, dict):
             inner = _table(known.get("properties"))
             table = cast("dict[str, Any]", value)
             stack += [((*path, key), key, item, inner.get(key)) for key, item in reversed(table.items())]
         elif isinstance(value, list):
-            items = cast("list[Any]", value)[:_MAX_LEAVES]
+            items = cast("list[Any]", value)[:MOST_LEAVES]
             stack += [
                 ((*path, place), name, item, known.get("items")) for place, item in reversed(list(enumerate(items)))
             ]
@@ -75,28 +91,59 @@ def _table(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _needs_ground(name: str, value: str | float, schema: dict[str, Any], free_text: frozenset[str]) -> bool:
-    if schema and ("enum" in schema or "const" in schema or ("default" in schema and schema["default"] == value)):
-        return False
+def _chosen_from(path: tuple[str | int, ...], value: str | float, schema: dict[str, Any]) -> tuple[str, ...]:
+    if not isinstance(value, str) or not isinstance(path[-1], str) or _is_fixed(value, schema):
+        return ()
+    members = choices(schema)
+    return members if value in members else ()
+
+
+def _is_fixed(value: str | float, schema: dict[str, Any]) -> bool:
+    return "const" in schema or ("default" in schema and schema["default"] == value)
+
+
+def _kind(name: str, value: str | float, schema: dict[str, Any], free_text: frozenset[str]) -> Kind | None:
+    if schema and _is_fixed(value, schema):
+        return None
     if isinstance(value, str):
-        return not _is_worded(name, value, free_text)
+        return _kind_of_text(name, value, free_text)
     if isinstance(value, bool):
-        return False
+        return None
     if not abs(value) < _LARGEST:  # digits without end are no quantity, and no float holds them
-        return False
-    return not (-10 < value < 10 and float(value).is_integer())
+        return None
+    return None if -10 < value < 10 and float(value).is_integer() else "fact"
 
 
-def _is_worded(name: str, value: str, free_text: frozenset[str]) -> bool:
+def _kind_of_text(name: str, value: str, free_text: frozenset[str]) -> Kind | None:
     if len(value) > _LONG_TEXT or value.strip().lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit()):
-        return True
-    return value[0] in "[{" or _names_free_text(name[:200], free_text) or value.count(" ") >= _MANY_WORDS
+        return None
+    named = _kind_by_name(name[:200], free_text)
+    if named is None:
+        return "fact" if _is_a_code(name, value) else None
+    if named == "credential":
+        return named if is_token(value) else None
+    if named == "wording":
+        return named
+    if value[0] in "[{":
+        return "list" if value[-1] in "]}" else None
+    return "fact" if value.count(" ") < _MANY_WORDS else None
+
+
+def _is_a_code(name: str, value: str) -> bool:
+    """Whether a "code" is one that somebody gave, as KX77 or 4711, and no program."""
+    if len(value) > _LONGEST_CODE or not value.isalnum() or "code" not in words_of_name(name):
+        return False
+    return value.isupper() or any(map(str.isdigit, value))
 
 
 @lru_cache(maxsize=4096)
-def _names_free_text(name: str, free_text: frozenset[str]) -> bool:
-    """Whether the name says that the agent words the value, or that the surroundings fill it in."""
+def _kind_by_name(name: str, free_text: frozenset[str]) -> Kind | None:
+    """Tell from an argument's name whether the agent words the value, or the surroundings fill it in."""
     words = words_of_name(name)
-    if not _GIVEN_BY_THE_RUNTIME.isdisjoint(words):
-        return True
-    return not free_text.isdisjoint(words) and _CODES.isdisjoint(words)
+    if not CREDENTIALS.isdisjoint(words):
+        return "credential" if names_a_token(words) else None
+    if not _CODES.isdisjoint(words):
+        return "fact"
+    if not free_text.isdisjoint(words):
+        return None
+    return "fact" if _WORDED.isdisjoint(words) else "wording"

@@ -79,3 +79,51 @@ def test_five_megabytes_of_result_are_searched():
     then = ToolCall("see", {"city": "Ouagadougou", "day": "2024-05-21", "amount": 77.5})
 
     assert flags((Turn(1, "assistant", "", tool_calls=(big, then)),)) == [True, True, True]
+
+
+def issues(said, call, options=None):
+    turns = (Turn(1, "user", said), Turn(2, "assistant", "", tool_calls=(call,)))
+    conversation = Conversation(key=b"k", conversation_id="c", agent_version="v", turns=turns)
+    return list(Grounding(Context(conversation, options or Options(), SchemaShelf())).check())
+
+
+@pytest.mark.parametrize(
+    ("tool_name", "argument", "value", "severity"),
+    [
+        ("find_shop", "city", "Ouagadougou", "warning"),
+        ("book_table", "city", "Ouagadougou", "error"),
+        ("book_table", "guests", "['Otto Ray']", "error"),
+        ("find_shop", "query", "violin strings", "info"),
+        ("send_mail", "subject", "violin strings", "warning"),
+    ],
+)
+def test_a_value_that_need_not_be_said_as_it_is_makes_a_less_grave_issue(tool_name, argument, value, severity):
+    found = issues("what can you do for me", ToolCall(tool_name, {argument: value}))
+
+    assert [(one.type, one.severity) for one in found] == [("ungrounded_argument", severity)]
+
+
+def test_only_what_is_reported_counts_as_ungrounded():
+    turns = (
+        Turn(1, "user", "what can you do for me"),
+        Turn(2, "assistant", "", tool_calls=(ToolCall("look", {"query": "violin strings", "token": "k7f3-99ab"}),)),
+    )
+    conversation = Conversation(key=b"k", conversation_id="c", agent_version="v", turns=turns)
+    grounding = Grounding(Context(conversation, Options(), SchemaShelf()))
+
+    found = list(grounding.check())
+
+    assert (grounding.checked, grounding.ungrounded, len(found)) == (1, 1, 1)
+
+
+def test_arguments_that_the_operator_calls_free_text_are_not_looked_up():
+    call = ToolCall("look", {"query": "violin strings", "wish": "violin strings"})
+
+    found = issues("what can you do for me", call, Options(free_text_arguments=("query", "wish")))
+
+    assert found == []
+
+
+@pytest.mark.parametrize(("value", "found"), [("KX77", [True]), ("QQ12", [False]), ("print", [])])
+def test_a_code_that_somebody_gave_is_looked_up_and_a_program_is_not(value, found):
+    assert [not one for one in flagged("it is KX77", "pickup_code", value)] == found
