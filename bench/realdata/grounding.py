@@ -39,7 +39,8 @@ class Swap(NamedTuple):
     place: Place
     value: Any
     looked_up: bool
-    """Whether the evaluator looks up the original value: it passes over free text, enums and tokens."""
+    """Whether the evaluator decides about the original value: it passes over defaults, long texts, formulas, and
+    members of enums of which none was named."""
 
 
 def rows() -> Iterator[Row]:
@@ -60,10 +61,15 @@ def looked_up(conversation: Conversation, shelf: SchemaShelf) -> list[tuple[Plac
 
 def _false_alarms(name: str) -> Iterator[Row]:
     shelf = SchemaShelf()
-    flags = [not grounded for one in records(name) for *_, grounded in looked_up(one.conversation, shelf)]
+    flags: list[bool] = []
+    decided: list[bool] = []
+    for one in records(name):
+        found = looked_up(one.conversation, shelf)
+        flags += [not grounded for *_, grounded in found]
+        places = {place for place, *_ in found}
+        decided += [place in places for _, place, _ in _arguments(one.conversation)]
     yield Row(name, len(flags), "values flagged as ungrounded", share(flags), "<= .03")
-    everything = sum(1 for one in records(name) for _ in _arguments(one.conversation))
-    yield Row(name, everything, "values looked up, of all texts and numbers", len(flags) / everything)
+    yield Row(name, len(decided), "values looked up, of all texts and numbers", share(decided))
 
 
 def _caught(name: str) -> Iterator[Row]:
