@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 _SHORTEST_STEM = 5
+_TRIES = 64
+
+
+def has_relatives(word: str) -> bool:
+    """Whether a word is long enough to be told from others by its beginning."""
+    return len(word) >= _SHORTEST_STEM and word.isalpha()
 
 
 def relative_stands(word: str, cut: int, text: str, limit: int) -> bool:
     """Whether a plain text holds a word that begins as this one does without its last `cut` letters.
 
-    At least five letters are compared, so a shorter word has no relatives.
+    At least five letters are compared, so a shorter word has no relatives; only their first 64 places are looked at.
     """
-    if len(word) < _SHORTEST_STEM or not word.isalpha():
+    if not has_relatives(word):
         return False
     stem = word[: max(_SHORTEST_STEM, len(word) - cut)]
-    return text.startswith(stem) or any(text.find(edge + stem, 0, limit) >= 0 for edge in " \n")
+    start = text.find(stem, 0, limit)
+    for _ in range(_TRIES):
+        if start < 0 or not text[start - 1 : start].isalnum():
+            break
+        start = text.find(stem, start + 1, limit)
+    return start >= 0 and not text[start - 1 : start].isalnum()

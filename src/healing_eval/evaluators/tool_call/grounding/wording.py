@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from healing_eval.evaluators.tool_call.grounding.stems import relative_stands
+from healing_eval.evaluators.tool_call.grounding.stems import has_relatives, relative_stands
 from healing_eval.evaluators.values.text import Passages, find_word, fold, words_of_name
 
 _MOST_WORDS = 16
@@ -36,8 +36,13 @@ def wording_said(value: str, argument: str, tool_name: str, passages: Passages, 
     if not any(map(str.isalpha, telling)):
         return None
     text, limit = passages.plain(pieces)
-    said = sum(find_word(text, word, limit) or relative_stands(word, _ENDING, text, limit) for word in telling)
-    return said * (2 if len(telling) <= _FEW_WORDS else 4) >= len(telling)
+    enough = -(-len(telling) // (2 if len(telling) <= _FEW_WORDS else 4))
+    said = (word for word in telling if _stands(word, text, limit))
+    return sum(1 for _ in islice(said, enough)) == enough
+
+
+def _stands(word: str, text: str, limit: int) -> bool:
+    return relative_stands(word, _ENDING, text, limit) if has_relatives(word) else find_word(text, word, limit)
 
 
 def _telling(value: str, named: set[str]) -> list[str]:
