@@ -72,13 +72,12 @@ class Grounding:
         reported: set[tuple[str, str, str | int | float]] = set()
         for placed, leaf, found in self.values():
             tool_name = placed.call.tool_name
-            key = (tool_name, leaf.name, leaf.value)
-            if found or key in reported:
+            if found or (key := (tool_name, leaf.name, leaf.value)) in reported:
                 continue
             reported.add(key)
             yield issue(
                 "ungrounded_argument",
-                f"{tool_name[:80]!r} was given {_FAULTS[leaf.kind].format(repr(leaf.name[:80]))}.",
+                _description(leaf.kind, tool_name[:80], leaf.name[:80]),
                 turn_id=placed.turn.turn_id,
                 tool_name=tool_name,
                 argument=pointer(leaf.path),
@@ -92,17 +91,16 @@ class Grounding:
         return self._soft.ground(leaf, placed)
 
     def _is_said(self, leaf: Leaf, placed: PlacedCall) -> bool:
-        value, pieces = leaf.value, placed.known_pieces
-        self._characters_left -= self._context.passages.raw(pieces)[1]
+        value, pieces, passages = leaf.value, placed.known_pieces, self._context.passages
+        text, limit = passages.raw(pieces)
+        self._characters_left -= limit
         if not isinstance(value, str):
             return number_said(value, leaf.name, self._evidence, pieces)
-        passages = self._context.passages
         bare = value.strip()
         if bare[0] in _BEGINS_A_NUMBER:
             moment = read_moment(bare)
             if moment is not None and not moment.minutes:
                 return moment_said(moment, leaf.name, self._evidence, pieces)
-            text, limit = passages.raw(pieces)
             if find_word(text, bare, limit):
                 return True
             if moment is not None:
@@ -122,6 +120,11 @@ _FAULTS: dict[Kind, str] = {
     "wording": "a text for {} about things that nothing before the call mentions",
     "credential": "another value for {} than the one this conversation holds",
 }
+
+
+@lru_cache(maxsize=4096)
+def _description(kind: Kind, tool_name: str, argument: str) -> str:
+    return f"{tool_name!r} was given {_FAULTS[kind].format(repr(argument))}."
 
 
 def _severity(leaf: Leaf, *, writes: bool) -> Severity:

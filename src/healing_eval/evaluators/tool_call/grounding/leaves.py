@@ -33,6 +33,7 @@ _WORDED = frozenset((
 """Words of arguments whose values the agent puts in its own words, but about what was said."""
 # fmt: on
 _CODES = frozenset(("area", "zip", "postal", "post", "country", "currency", "promo", "discount", "airport", "coupon"))
+_SAID_AT_MOST = max(map(len, _SAID_WITHOUT_WORDS))
 
 Kind = Literal["fact", "member", "wording", "credential", "list"]
 """How a value is looked up: as it is, as one of an enum's, by its telling words, as a token, or by its parts."""
@@ -56,39 +57,46 @@ def leaves(parameters: dict[str, Any], properties: dict[str, Any], free_text: fr
     Left out: booleans and nulls, what the agent works out itself, long texts, defaults, integers below ten, numbers
     from 1e300, and members of an enum that stand in a list, where one does not exclude another.
     """
-    stack: list[tuple[tuple[str | int, ...], str, Any, Any]] = [
-        ((name,), name, value, properties.get(name)) for name, value in reversed(parameters.items())
-    ]
+    stack: list[tuple[tuple[str | int, ...], str, Any, Any]] = []
     count = 0
-    while stack and count < MOST_LEAVES:
-        path, name, value, schema = stack.pop()
-        count += 1
-        known = cast("dict[str, Any]", schema) if isinstance(schema, dict) else _NOTHING
-        if isinstance(value, str | int | float):
-            if "enum" in known:
-                members = _chosen_from(path, value, known)
-                if members:
-                    yield Leaf(path, name, value, "member", members)
-                continue
-            kind = _kind(name, value, known, free_text)
-            if kind is not None:
-                yield Leaf(path, name, value, kind)
-        elif isinstance(value, dict):
-            inner = _table(known.get("properties"))
-            table = cast("dict[str, Any]", value)
-            stack += [((*path, key), key, item, inner.get(key)) for key, item in reversed(table.items())]
-        elif isinstance(value, list):
-            items = cast("list[Any]", value)[:MOST_LEAVES]
-            stack += [
-                ((*path, place), name, item, known.get("items")) for place, item in reversed(list(enumerate(items)))
-            ]
+    for argument, given in parameters.items():
+        stack.append(((argument,), argument, given, properties.get(argument)))
+        while stack:
+            path, name, value, schema = stack.pop()
+            count += 1
+            if count > MOST_LEAVES:
+                return
+            known = _table(schema)
+            if isinstance(value, str | int | float):
+                leaf = _leaf(path, name, value, known, free_text)
+                if leaf is not None:
+                    yield leaf
+            elif isinstance(value, dict):
+                inner = _table(known.get("properties"))
+                table = cast("dict[str, Any]", value)
+                stack += [((*path, key), key, item, inner.get(key)) for key, item in reversed(table.items())]
+            elif isinstance(value, list):
+                items = cast("list[Any]", value)[:MOST_LEAVES]
+                stack += [
+                    ((*path, place), name, item, known.get("items")) for place, item in reversed(list(enumerate(items)))
+                ]
+
+
+def _leaf(
+    path: tuple[str | int, ...], name: str, value: str | float, schema: dict[str, Any], free_text: frozenset[str]
+) -> Leaf | None:
+    if "enum" in schema:
+        members = _chosen_from(path, value, schema)
+        return Leaf(path, name, value, "member", members) if members else None
+    kind = _kind(name, value, schema, free_text)
+    return None if kind is None else Leaf(path, name, value, kind)
 
 
 _NOTHING: dict[str, Any] = {}
 
 
 def _table(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else _NOTHING
 
 
 def _chosen_from(path: tuple[str | int, ...], value: str | float, schema: dict[str, Any]) -> tuple[str, ...]:
@@ -115,7 +123,7 @@ def _kind(name: str, value: str | float, schema: dict[str, Any], free_text: froz
 
 
 def _kind_of_text(name: str, value: str, free_text: frozenset[str]) -> Kind | None:
-    if len(value) > _LONG_TEXT or value.strip().lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit()):
+    if len(value) > _LONG_TEXT or _says_nothing(value.strip()):
         return None
     named = _kind_by_name(name[:200], free_text)
     if named is None:
@@ -127,6 +135,11 @@ def _kind_of_text(name: str, value: str, free_text: frozenset[str]) -> Kind | No
     if value[0] in "[{":
         return "list" if value[-1] in "]}" else None
     return "fact" if value.count(" ") < _MANY_WORDS else None
+
+
+def _says_nothing(value: str) -> bool:
+    """Whether a value is so short or common that it stands anywhere."""
+    return len(value) <= _SAID_AT_MOST and (value.lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit()))
 
 
 def _is_a_code(name: str, value: str) -> bool:

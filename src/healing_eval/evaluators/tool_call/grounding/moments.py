@@ -29,6 +29,15 @@ _BESIDE = 14
 """Characters beside an ordinal in which its month's name would stand."""
 
 
+def _ordinal(day: int) -> str:
+    suffix = "th" if 11 <= day <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    return f"{day}{suffix}"
+
+
+_ORDINALS = tuple(map(_ordinal, range(32)))
+"""Day of the month to its ordinal."""
+
+
 class Moment(msgspec.Struct, frozen=True):
     """A value that is nothing but a date, a time of day, or both."""
 
@@ -80,12 +89,7 @@ def _numerals_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     """Whether month and day stand there in digits, with the same year or by themselves: 2025-09-17, 9/17, 9-17."""
     text, limit = evidence.passages.raw(pieces)
     month, number, year = day.month, day.day, day.year
-    spellings = [f"{month:02}-{number:02}"]
-    if month < 10 or number < 10:
-        spellings.append(f"{month}-{number}")
-    if evidence.has_slashes:
-        spellings += (f"{month:02}/{number:02}", f"{month}/{number}", f"{number}/{month}")
-    for spelling in spellings:
+    for spelling in _spellings(month, number, slashes=evidence.has_slashes):
         start = text.find(spelling, 0, limit)
         if start >= 0 and (
             _stands_apart(text, start, spelling, limit) or (year and find_word(text, f"{year}-{spelling}", limit))
@@ -94,6 +98,14 @@ def _numerals_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     if year is None or not evidence.writes_year_otherwise(year):
         return False
     return any(piece < pieces and said == year for said, piece in evidence.dates.get((month, number), ()))
+
+
+@lru_cache(maxsize=1024)
+def _spellings(month: int, day: int, *, slashes: bool) -> tuple[str, ...]:
+    spellings = [f"{month:02}-{day:02}", f"{month}-{day}"]
+    if slashes:
+        spellings += (f"{month:02}/{day:02}", f"{month}/{day}", f"{day}/{month}")
+    return tuple(dict.fromkeys(spellings))
 
 
 def _named_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
@@ -121,7 +133,7 @@ def _stands_apart(text: str, start: int, digits: str, limit: int) -> bool:
 def _ordinal_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     """Whether "the 20th" was said of no other month than this one."""
     text, limit = evidence.passages.plain(pieces)
-    ordinal = _ordinal(day.day)
+    ordinal = _ORDINALS[day.day]
     start = text.find(ordinal, 0, limit)
     for _ in range(_OCCURRENCES):
         if start < 0:
@@ -133,11 +145,6 @@ def _ordinal_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
                 return True
         start = text.find(ordinal, end, limit)
     return False
-
-
-def _ordinal(day: int) -> str:
-    suffix = "th" if 11 <= day <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
-    return f"{day}{suffix}"
 
 
 def _real_date(day: FoundDate) -> date | None:
