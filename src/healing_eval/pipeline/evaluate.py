@@ -13,7 +13,6 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import cast
 
-import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
@@ -21,6 +20,7 @@ from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
 from healing_eval.errors import HealingEvalError, UnreadableVerdict
+from healing_eval.pipeline.soundness import flaw_of
 from healing_eval.ports.evaluator import Evaluator
 
 log = structlog.get_logger()
@@ -110,7 +110,7 @@ async def _run(evaluator: Evaluator, conversations: Sequence[Conversation], mail
         if instead is None:
             applicable.append(conversation)
         else:
-            _deliver(evaluator, _evaluation(evaluator, conversation, instead), mailbox)
+            _deliver(evaluator, conversation, _evaluation(evaluator, conversation, instead), mailbox)
     for conversation in await _attempt(evaluator, applicable, mailbox):
         # One conversation broke the batch: alone, each of the others still gets its evaluation.
         await _attempt(evaluator, [conversation], mailbox)
@@ -122,9 +122,10 @@ async def _attempt(evaluator: Evaluator, conversations: Sequence[Conversation], 
     broken: Result = Failure(reason="the evaluator gave no evaluation", kind="NoEvaluation")
     try:
         paused_at = time.monotonic()
-        async for evaluation in evaluator.evaluate(conversations):
-            if waiting.pop(evaluation.conversation_key, None) is not None:
-                _deliver(evaluator, _checked(evaluation), mailbox)
+        async for given in evaluator.evaluate(conversations):
+            conversation = waiting.pop(_key_of(given), None)
+            if conversation is not None:
+                _deliver(evaluator, conversation, given, mailbox)
             if time.monotonic() - paused_at > PAUSE_EVERY_SECONDS:
                 await asyncio.sleep(0)
                 paused_at = time.monotonic()
@@ -133,17 +134,22 @@ async def _attempt(evaluator: Evaluator, conversations: Sequence[Conversation], 
     if len(conversations) != 1:
         return list(waiting.values())
     for conversation in waiting.values():
-        _deliver(evaluator, _evaluation(evaluator, conversation, broken), mailbox)
+        _deliver(evaluator, conversation, _evaluation(evaluator, conversation, broken), mailbox)
     return []
 
 
-def _checked(evaluation: Evaluation) -> Evaluation:
-    """Turn a score that is none, such as NaN, into the failure it is."""
-    result = evaluation.result
-    if not isinstance(result, Findings) or 0.0 <= result.overall <= 1.0:
-        return evaluation
-    reason = f"the evaluator scored {result.overall!r}; a score lies in [0, 1]"
-    return msgspec.structs.replace(evaluation, result=Failure(reason=reason, kind="ScoreOutOfRange"))
+def _key_of(given: object) -> bytes:
+    """The key of the conversation that this is about; b"" when it is no evaluation at all."""
+    key = given.conversation_key if isinstance(given, Evaluation) else None
+    return key if isinstance(key, bytes) else b""
+
+
+def _checked(evaluator: Evaluator, conversation: Conversation, given: Evaluation) -> Evaluation:
+    """Turn what cannot be kept, such as a score that is NaN, into the failure it is."""
+    flaw = flaw_of(given, evaluator.name)
+    if flaw is None:
+        return given
+    return _evaluation(evaluator, conversation, Failure(reason=flaw, kind="UnsoundResult"))
 
 
 def _instead_of_asking(evaluator: Evaluator, conversation: Conversation) -> Result | None:
@@ -168,7 +174,8 @@ def _failure(error: Exception) -> Failure:
     )
 
 
-def _deliver(evaluator: Evaluator, evaluation: Evaluation, mailbox: Mailbox) -> None:
+def _deliver(evaluator: Evaluator, conversation: Conversation, given: Evaluation, mailbox: Mailbox) -> None:
+    evaluation = _checked(evaluator, conversation, given)
     mailbox.put_nowait((evaluator.name, evaluation))  # first of all, since the reader waits for each
     _count(evaluation)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings
@@ -19,6 +19,8 @@ class ToyEvaluator:
         asked: set with the first one.
         raises_on: what to raise, by id.
         scores_on: what to score instead of 1.0, by id.
+        gives_on: what to give as its result, by id; plug-ins give anything.
+        yields_on: what to yield instead of an evaluation, by id.
         silent_on: ids it gives no evaluation for.
         waits_on: what to wait for before going on, by id.
         inapplicable_on: why it does not apply, by id.
@@ -36,6 +38,8 @@ class ToyEvaluator:
         self.raises_on: dict[str, Exception] = {}
         self.silent_on: set[str] = set()
         self.scores_on: dict[str, float] = {}
+        self.gives_on: dict[str, Any] = {}
+        self.yields_on: dict[str, Any] = {}
         self.waits_on: dict[str, asyncio.Event] = {}
         self.inapplicable_on: dict[str, str] = {}
 
@@ -55,5 +59,8 @@ class ToyEvaluator:
                 await self.waits_on[name].wait()
             if name in self.raises_on:
                 raise self.raises_on[name]
-            if name not in self.silent_on:
-                yield Evaluation(conversation.key, self.name, self.version, Findings(self.scores_on.get(name, 1.0)))
+            if name in self.yields_on:
+                yield self.yields_on[name]
+            elif name not in self.silent_on:
+                result = self.gives_on.get(name, Findings(self.scores_on.get(name, 1.0)))
+                yield Evaluation(conversation.key, self.name, self.version, result)

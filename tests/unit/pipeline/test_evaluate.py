@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Abstention, Failure, Findings, Result
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue, Result, Score
 from healing_eval.errors import ModelUnavailable, UnreadableVerdict
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.testing.builders import a_conversation
@@ -78,7 +79,62 @@ async def test_a_score_out_of_range_is_a_failure_and_never_a_number(score: float
     found = await results(conversations("a", "b"), toy)
 
     assert found["a"] == [Findings(1.0)]
-    assert found["b"] == [Failure(f"the evaluator scored {score!r}; a score lies in [0, 1]", "ScoreOutOfRange")]
+    assert found["b"] == [Failure(f"the evaluator scored {score!r}; a score lies in [0, 1]", "UnsoundResult")]
+
+
+UNSOUND: dict[str, tuple[Any, str]] = {
+    "no score at all": (Findings(None), "scored None"),  # type: ignore[arg-type]
+    "a truth for a score": (Findings(True), "scored True"),
+    "a score that is text": (Findings("0.5"), "scored '0.5'"),  # type: ignore[arg-type]
+    "no issues": (Findings(0.5, issues=None), "malformed: TypeError"),  # type: ignore[arg-type]
+    "no result": ("fine", "gave a str; expected Findings, Abstention or Failure"),
+    "a part that is NaN": (Findings(0.5, (Score("tone", float("nan")),)), "score 'tone' is nan"),
+    "a part of seven": (Findings(0.5, (Score("tone", 7.0),)), "score 'tone' is 7.0"),
+    "a confidence of two": (Findings(0.5, confidence=2.0), "confidence is 2.0"),
+    "an unknown severity": (
+        Findings(0.5, issues=(Issue("loop", "fatal", "it loops", "loop#1"),)),  # type: ignore[arg-type]
+        "severity 'fatal'; expected one of info, warning, error, critical",
+    ),
+    "half a surrogate pair": (Findings(0.5, explanation="\ud800"), "half a surrogate pair"),
+    "a reason that is none": (Abstention(3), "malformed: TypeError"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("make", UNSOUND)
+async def test_what_cannot_be_kept_is_a_failure_of_that_one_conversation(make: str) -> None:
+    toy = ToyEvaluator()
+    toy.gives_on["b"], expected = UNSOUND[make]
+
+    found = await results(conversations("a", "b", "c"), toy)
+
+    assert found["a"] == found["c"] == [Findings(1.0)]
+    (failure,) = found["b"]
+    assert isinstance(failure, Failure)
+    assert failure.kind == "UnsoundResult"
+    assert expected in failure.reason
+
+
+@pytest.mark.parametrize("given", [None, "text", Evaluation(b"another key", "toy", "v1", Findings(1.0))])
+async def test_what_is_no_evaluation_of_the_conversation_counts_as_none(given: object) -> None:
+    toy = ToyEvaluator()
+    toy.yields_on["b"] = given
+
+    found = await results(conversations("a", "b"), toy)
+
+    assert found["a"] == [Findings(1.0)]
+    assert found["b"] == [Failure("the evaluator gave no evaluation", "NoEvaluation")]
+
+
+async def test_an_evaluator_cannot_sign_with_the_name_of_another() -> None:
+    batch, toy = conversations("a"), ToyEvaluator("one")
+    toy.yields_on["a"] = Evaluation(batch[0].key, "two", "v1", Findings(0.0))
+
+    found = await results(batch, toy, ToyEvaluator("two"))
+
+    assert found["a"] == [
+        Failure("the evaluator signs as 'two'; its name is 'one'", "UnsoundResult"),
+        Findings(1.0),
+    ]
 
 
 async def test_what_is_ready_is_handed_out_while_another_hangs() -> None:

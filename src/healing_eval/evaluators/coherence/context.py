@@ -54,7 +54,9 @@ def _read(text: str) -> tuple[str, list[str]]:
         narrow = text.encode("latin-1")
     except UnicodeEncodeError:
         return _read_wide(text)
-    return narrow.translate(LATIN_1_LOWER).decode("latin-1"), narrow.translate(_LOWERED_AND_BLANKED).decode("latin-1").split()
+    return narrow.translate(LATIN_1_LOWER).decode("latin-1"), narrow.translate(_LOWERED_AND_BLANKED).decode(
+        "latin-1"
+    ).split()
 
 
 def _read_wide(text: str) -> tuple[str, list[str]]:

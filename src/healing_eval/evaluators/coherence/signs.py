@@ -31,7 +31,7 @@ class Phrases:
 
     def found_in(self, text: str, words: frozenset[str]) -> bool:
         """Whether a lower-case text holds one of the phrases; `words` are those of the text, or the telling of them."""
-        for word in self.telling & words:
+        for word in self.telling & words:  # noqa: SIM110 - a generator in `any` takes twice the time
             if holds_any(text, self._by_word[word]):
                 return True
         return False

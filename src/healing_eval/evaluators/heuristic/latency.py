@@ -40,9 +40,7 @@ def check(context: Context) -> Iterator[Issue]:
 
 def within_limits(delay: TurnDelay, options: Options) -> bool:
     """Whether nothing measured in this turn crossed a threshold."""
-    return (
-        delay.all_tools_ms <= options.tool_warn_ms and (delay.answer_seconds or 0.0) <= options.turn_warn_seconds
-    )
+    return delay.all_tools_ms <= options.tool_warn_ms and (delay.answer_seconds or 0.0) <= options.turn_warn_seconds
 
 
 def _grade(measured: float, warn: float, error: float) -> Severity | None:

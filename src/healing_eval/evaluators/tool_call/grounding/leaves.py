@@ -139,7 +139,9 @@ def _kind_of_text(name: str, value: str, free_text: frozenset[str]) -> Kind | No
 
 def _says_nothing(value: str) -> bool:
     """Whether a value is so short or common that it stands anywhere."""
-    return len(value) <= _SAID_AT_MOST and (value.lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit()))
+    return len(value) <= _SAID_AT_MOST and (
+        value.lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit())
+    )
 
 
 def _is_a_code(name: str, value: str) -> bool:

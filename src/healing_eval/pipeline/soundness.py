@@ -1,0 +1,72 @@
+"""Is what an evaluator gave an evaluation that can be kept? Plug-ins are other people's code, and types do not bind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue
+from healing_eval.domain.issue_types import SEVERITIES
+
+
+def flaw_of(evaluation: Evaluation, evaluator_name: str) -> str | None:
+    """Say why an evaluation cannot be kept as it is; None if it can.
+
+    Kept is what the API can show and the verdict can weigh: scores in [0, 1], known severities, texts that are texts.
+    """
+    try:
+        if evaluation.evaluator != evaluator_name:
+            return f"the evaluator signs as {evaluation.evaluator!r}; its name is {evaluator_name!r}"
+        return _flaw_of_result(evaluation.result)
+    except Exception as error:  # noqa: BLE001 - anything at all may stand where a field should
+        return f"the evaluator's result is malformed: {type(error).__name__}: {error}"[:300]
+
+
+def _flaw_of_result(result: Any) -> str | None:
+    if isinstance(result, Findings):
+        return _flaw_of_findings(result)
+    if isinstance(result, Abstention):
+        return _flaw_of_texts((result.reason,))
+    if isinstance(result, Failure):
+        return _flaw_of_texts((result.reason, result.kind, result.raw_answer or ""))
+    return f"the evaluator gave a {type(result).__name__}; expected Findings, Abstention or Failure"
+
+
+def _flaw_of_findings(findings: Findings) -> str | None:
+    if not _is_share(findings.overall):
+        return f"the evaluator scored {findings.overall!r}; a score lies in [0, 1]"
+    if findings.confidence is not None and not _is_share(findings.confidence):
+        return f"the evaluator's confidence is {findings.confidence!r}; it lies in [0, 1]"
+    texts = [findings.explanation]
+    for score in findings.scores:
+        if not _is_share(score.value):
+            return f"the evaluator's score {score.name!r} is {score.value!r}; a score lies in [0, 1]"
+        texts += (score.name, score.explanation)
+    for issue in findings.issues:
+        if issue.severity not in SEVERITIES:
+            return f"the evaluator's issue has the severity {issue.severity!r}; expected one of {', '.join(SEVERITIES)}"
+        texts += _texts_of(issue)
+    return _flaw_of_texts(texts)
+
+
+def _texts_of(issue: Issue) -> tuple[str, ...]:
+    place = issue.turn_id if isinstance(issue.turn_id, str) else ""
+    return (
+        issue.type, issue.description, issue.signature, place,
+        issue.tool_name or "", issue.argument or "", issue.evidence or "",
+    )  # fmt: skip
+
+
+def _flaw_of_texts(texts: Iterable[str]) -> str | None:
+    together = "".join(texts)
+    if together.isascii():
+        return None
+    try:
+        together.encode()
+    except UnicodeEncodeError:
+        return "the evaluator's texts hold half a surrogate pair, which no store keeps"
+    return None
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
