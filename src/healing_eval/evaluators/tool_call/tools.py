@@ -44,6 +44,8 @@ class ToolSchema(msgspec.Struct, frozen=True):
     properties: dict[str, Any]
     closed: bool
     """Whether undeclared arguments are an error although the schema does not say so."""
+    required: frozenset[str] = frozenset()
+    """The arguments that must be given."""
     fault: str | None = None
     """Why the schema is unusable."""
 
@@ -91,13 +93,15 @@ def _compile(parameters: dict[str, Any]) -> ToolSchema:
     schema = cast("dict[str, Any]", _standard(parameters, 0))
     raw = schema.get("properties")
     properties = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+    listed = schema.get("required")
+    required = frozenset(name for name in cast("list[Any]", listed or []) if isinstance(name, str))
     composed = any(word in schema for word in ("patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if"))
     closed = bool(properties) and not composed and "additionalProperties" not in schema
     try:
         validator = jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_offline)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        return ToolSchema(None, properties, closed=False, fault=str(error)[:200])
-    return ToolSchema(lambda arguments: list(validator.iter_errors(arguments)), properties, closed)
+        return ToolSchema(None, properties, closed=False, required=required, fault=str(error)[:200])
+    return ToolSchema(lambda arguments: list(validator.iter_errors(arguments)), properties, closed, required)
 
 
 _MAX_DEPTH = 64
