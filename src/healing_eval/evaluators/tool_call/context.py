@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from healing_eval.domain.conversation import Conversation, ToolCall, ToolResult, Turn
+from healing_eval.domain.conversation import Conversation, ToolCall, ToolDefinition, ToolResult, Turn
 from healing_eval.evaluators.tool_call.options import Options
 from healing_eval.evaluators.tool_call.tools import NO_SCHEMA, SchemaShelf, ToolSchema, plain_name
 from healing_eval.evaluators.values.text import Passages, words_of_name
@@ -57,6 +57,10 @@ class Context:
             return True
         plain = plain_name(tool_name)
         return plain in self._definitions or plain in _BUILT_IN
+
+    def definition(self, tool_name: str) -> ToolDefinition | None:
+        """The tool as it was given to the agent."""
+        return self._definitions.get(plain_name(tool_name))
 
     def schema(self, tool_name: str) -> ToolSchema:
         """What is known about a tool's arguments."""
