@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from bench.realdata.panel import Judged, judged
 from bench.realdata.rows import Row, share
 
-FORMAL = frozenset({"unknown_tool", "malformed_arguments", "schema_violation", "written_call"})
+FORMAL = frozenset(
+    (
+        "unknown_tool",
+        "malformed_arguments",
+        "schema_violation",
+        "ill_formed_argument",
+        "written_call",
+        "unmade_call",
+        "unfounded_call",
+    )
+)
 GRAVE = frozenset({"error", "critical"})
 
 

@@ -12,12 +12,15 @@ from healing_eval.evaluators.rules import judge_each
 from healing_eval.evaluators.tool_call.arguments import check_arguments
 from healing_eval.evaluators.tool_call.context import Context
 from healing_eval.evaluators.tool_call.denial import check_denial
+from healing_eval.evaluators.tool_call.described import check_described
 from healing_eval.evaluators.tool_call.expected import check_expected
 from healing_eval.evaluators.tool_call.grounding.check import Grounding
 from healing_eval.evaluators.tool_call.options import Options
 from healing_eval.evaluators.tool_call.recovery import check_recovery
 from healing_eval.evaluators.tool_call.repetition import check_repetition
 from healing_eval.evaluators.tool_call.tools import SchemaShelf
+from healing_eval.evaluators.tool_call.unfounded import check_unfounded
+from healing_eval.evaluators.tool_call.unmade import asks_by_name, check_unmade
 from healing_eval.evaluators.tool_call.written import check_written, writes_calls
 from healing_eval.ports.evaluator import EvaluatorSetup
 
@@ -47,7 +50,7 @@ class ToolCalls:
             turn.tool_calls and turn.role == "assistant" for turn in conversation.turns
         ):
             return None
-        return None if writes_calls(conversation) else "no tool calls"
+        return None if writes_calls(conversation) or asks_by_name(conversation) else "no tool calls"
 
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
@@ -56,11 +59,12 @@ class ToolCalls:
         """Run every check on one conversation."""
         context = Context(conversation, self.options, self._shelf)
         grounding = Grounding(context)
-        formal = [*check_arguments(context), *check_written(context)]
+        formal = [*check_arguments(context), *check_described(context), *check_written(context)]
         made_up = list(grounding.check())
+        whole = [*check_unfounded(context, made_up), *check_unmade(context)]
         course = [*check_repetition(context), *check_recovery(context), *check_denial(context)]
         against = list(check_expected(context))
-        issues = (*formal, *made_up, *course, *against)
+        issues = (*formal, *made_up, *whole, *course, *against)
         return Findings(
             overall=score_of(issues),
             scores=tuple(_scores(context, formal, grounding, course, against)),
