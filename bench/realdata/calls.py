@@ -1,4 +1,4 @@
-"""Are invalid calls told from valid ones by the tools' definitions alone?
+"""Are invalid calls told from valid ones by the tools' definitions and the conversation alone?
 
 On bfcl the truth is the verdict of its official checker, which knows the expected calls; the evaluator does not. Only
 issues that are decided exactly, and graver than a warning, count as "this call is invalid".
