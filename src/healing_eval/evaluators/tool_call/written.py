@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple, cast
 
 from healing_eval.domain.conversation import Conversation, ToolDefinition, Turn
@@ -132,7 +133,7 @@ def _places(conversation: Conversation) -> Iterator[tuple[int, Turn, _Place]]:
         if turn.role == "user":
             stretch += 1
         elif turn.role == "assistant" and not turn.tool_calls:
-            for place in (*_brackets(turn.content), *_objects(turn.content)):
+            for place in chain(_brackets(turn.content), _objects(turn.content)):
                 yield stretch, turn, place
             if "{" in turn.content:
                 for place in _arguments_alone(turn.content, conversation.tools):
