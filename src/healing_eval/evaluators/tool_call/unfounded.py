@@ -94,7 +94,7 @@ class _Suspect:
         invented = [name for name, one in weights.items() if one.invented]
         if any(weights[name].moment for name in invented):
             return "no date was ever mentioned that it could have been given"
-        if len(invented) > 1:
+        if len(invented) > 1 and (any(not weights[name].common for name in invented) or not self._is_related()):
             return "several values that it requires were never mentioned"
         if invented and self._is_out_of_place(weights[invented[0]], invented[0], weights):
             return "neither what the tool is named after, nor a value that it requires, was ever mentioned"
@@ -111,7 +111,13 @@ class _Suspect:
         kinds = {_kind(one) for one in held}
         if "moment" in kinds and self._dates_said:  # one of those that were said, worked out wrongly at worst
             return _Weight(made_up=True)
-        return _Weight(True, kinds != {"other writing"}, "moment" in kinds, "text" in kinds)
+        return _Weight(
+            made_up=True,
+            invented=kinds != {"other writing"},
+            moment="moment" in kinds,
+            text="text" in kinds,
+            common=all(isinstance(one, str) and one.replace(" ", "").isalpha() for one in held),
+        )
 
     def _is_out_of_place(self, invented: _Weight, argument: str, weights: dict[str, _Weight]) -> bool:
         """Whether neither the tool nor the invented argument is about anything that was said.
@@ -120,9 +126,14 @@ class _Suspect:
         """
         if not invented.text and any(one.heard for one in weights.values()) and self._numbers_said():
             return False
-        about = telling_words(self._tool.name) or telling_words(self._tool.description or "")
         described = _text(self._properties.get(argument), "description")
-        return bool(about) and not self._any_said((*about, *telling_words(argument), *telling_words(described)))
+        about = (*telling_words(argument), *telling_words(described))
+        return not self._is_related() and not self._any_said(about)
+
+    def _is_related(self) -> bool:
+        """Whether a word that the tool is named after was said; true when its name tells nothing."""
+        words = telling_words(self._tool.name) or telling_words(self._tool.description or "")
+        return not words or self._any_said(words)
 
     def _is_foreign(self, made_up: _Values) -> bool:
         """Whether neither name nor description of the tool, nor any value it was given, has to do with what was said.
@@ -172,6 +183,8 @@ class _Weight(NamedTuple):
     """Whether, beyond that, not one word of it was said, and it is no other writing of what was said."""
     moment: bool = False
     text: bool = False
+    common: bool = False
+    """Whether it is nothing but words, which may sort what was said, as "billing" does."""
     heard: bool = False
 
 

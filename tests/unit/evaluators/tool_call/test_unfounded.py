@@ -14,6 +14,7 @@ def tool(name, description, *required, **properties):
 
 FERRY = tool("book_ferry", "Book a crossing.", "harbour", "sailing_date")
 TAX = tool("estimate_tax", "Estimate what is owed to the state.", "income", "canton")
+TICKET = tool("open_ticket", "Open a ticket.", "category", "priority")
 POLICY = tool("quote_policy", "Quote a premium for an insurance.", "holder", "cover")
 
 
@@ -25,7 +26,7 @@ def unfounded(context):
     ("said", "definition", "arguments"),
     [
         ("Book me the ferry from Kiel please.", FERRY, {"harbour": "Kiel", "sailing_date": "2024-03-01"}),
-        ("How do I get a ferry?", FERRY, {"harbour": "Rotterdam", "sailing_date": "Thursday"}),
+        ("How do I get a ferry?", FERRY, {"harbour": "Pier 12", "sailing_date": "Thursday"}),
         ("What is the tallest tree in the world?", TAX, {"income": 120000, "canton": "world"}),
         ("How many strings has a cello?", POLICY, {"holder": "Maria Muster", "cover": "cello"}),
         ("How many strings has a cello?", POLICY, {"holder": 1200, "cover": 1}),
@@ -47,13 +48,14 @@ def test_a_call_whose_required_values_nobody_could_know_is_made_up(context, call
         ("Book me the ferry tomorrow, will you?", FERRY, {"harbour": "KIE", "sailing_date": "2024-03-01"}),
         ("What tax do I owe in the state?", TAX, {"income": 120000, "canton": "state"}),
         ("What tax do I owe with 3 jobs of 40000?", TAX, {"income": 95000, "canton": "VD"}),
+        ("Somebody charged me twice, I want a ticket!", TICKET, {"category": "billing", "priority": "high"}),
         ("Which cover is there for gas pipes?", POLICY, {"holder": "gasoline", "cover": "pipes"}),
         ("How many strings has a cello?", POLICY, {}),
         ("Wie viele Saiten hat ein Cello?", POLICY, {"holder": "Maria Muster", "cover": "violins"}),
         ("What is 客户 in English?", POLICY, {"holder": "顾客", "cover": "保险"}),
     ],
 )
-def test_knowledge_codes_translations_and_a_single_unknown_value_are_left_alone(
+def test_knowledge_codes_categories_and_a_single_unknown_value_are_left_alone(
     context, call, said, definition, arguments
 ):
     sound = context(f"u {said}", ("", call(definition.name, **arguments)), tools=(definition,))
