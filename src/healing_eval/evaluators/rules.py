@@ -20,8 +20,8 @@ class ByRules(Protocol):
         """Say why it has no opinion; None if it has."""
         ...
 
-    def judge(self, conversation: Conversation) -> Findings:
-        """Judge a conversation it applies to."""
+    def judge(self, conversation: Conversation) -> Findings | Abstention:
+        """Judge a conversation it applies to; it may turn out that there was nothing to measure."""
         ...
 
 

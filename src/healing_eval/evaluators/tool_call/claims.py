@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -48,7 +48,7 @@ _ALL_DONE = re.compile(
     r"(?:^|[,;:] )(?:you're|you are|everything is|everything's|it's|it is|that's|that is|all)? ?"
     r"(?:now )?(?:all )?(?:set|done|taken care of|sorted)(?=[ ]?[!.,:;]|$)"
 )
-_ALL_DONE_WORDS = ("set", "done", "sorted", "taken care of")
+_ALL_DONE_WORDS = frozenset(("set", "done", "sorted", "taken care of"))
 _UNLESS = re.compile(
     r"\b(?:if|once|when|after|before|until|till|unless|whether|whenever|as soon as|assuming|provided|pending|"
     r"subject to|yet to)\b"
@@ -74,11 +74,12 @@ class Claim(msgspec.Struct, frozen=True):
 class Replies:
     """What the agent told the user between two of the user's turns, read once.
 
-    Without `claims` it is only read for admissions, which costs less.
+    Only texts with a word of a claim that matters are read for claims: to look at each sentence costs ten times more.
     """
 
-    def __init__(self, *, claims: bool) -> None:
-        self._reads_claims = claims
+    def __init__(self, participles_wanted: Iterable[str]) -> None:
+        wanted = frozenset(participles_wanted)
+        self._telling = wanted | _FINISHED | _ALL_DONE_WORDS if wanted else wanted
         self.last_said = -1
         """Index of the last turn with text; -1 if nothing was said."""
         self.last_admission = -1
@@ -95,12 +96,13 @@ class Replies:
         self.last_said = turn_index
         lowered = lower(content).replace("’", "'")
         may_admit = _ADMITS.search(lowered) is not None  # most texts hold no such word, whatever their sentences
-        if not may_admit and not self._reads_claims:
+        may_claim = any(map(lowered.__contains__, self._telling))
+        if not may_admit and not may_claim:
             return
         for sentence in _SENTENCE_END.split(lowered):
             if may_admit and self._admits(turn_index, sentence):
                 self.last_admission = turn_index
-            elif self._reads_claims and not sentence.endswith("?"):
+            elif may_claim and not sentence.endswith("?"):
                 self._claims(turn_index, sentence[:_MAX_SENTENCE])
 
     def _admits(self, turn_index: int, sentence: str) -> bool:

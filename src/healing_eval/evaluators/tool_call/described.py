@@ -1,7 +1,8 @@
 """Is a value what its definition asks for in words, where JSON Schema has nothing to say?
 
-Four things are decided without doubt: a required argument that holds nothing, a filler that stands for a value, a
-date in another form than the one the description spells out, and a percentage passed as if it were a plain number.
+Three things are decided without doubt: a required argument that holds nothing, a filler that stands for a value, and a
+date in another form than the one the description spells out. A percentage passed as if it were a plain number is only a
+warning, since a tool with a poor description may want it so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, cast
 from healing_eval.domain.evaluation import Issue, issue
 from healing_eval.evaluators.tool_call.arguments import pointer
 from healing_eval.evaluators.tool_call.context import Context, PlacedCall
-from healing_eval.evaluators.tool_call.grounding.leaves import FREE_TEXT
+from healing_eval.evaluators.tool_call.grounding.leaves import FREE_TEXT, WORDED
 from healing_eval.evaluators.values.text import words_of_name
 
 _LONGEST_FILLER = 60
@@ -28,6 +29,8 @@ _MAY_BE_EMPTY = ("empty", "blank", "leave", "optional", "if not", "none", "''", 
 _MASK = re.compile(r"\b(YYYY[-/.]MM[-/.]DD|MM[-/.]DD[-/.]YYYY|DD[-/.]MM[-/.]YYYY)\b(?!.?[\dTH])", re.IGNORECASE)
 _LETTERS = re.compile("[YMD]+")
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{1,6})?) ?(?:%|percent\b)")
+_OWN_WORDS = FREE_TEXT | WORDED
+"""Words of arguments that the agent fills as it likes."""
 _MAX_DESCRIPTION = 500
 _MAX_ARGUMENTS = 100
 _MAX_PERCENTAGES = 200
@@ -70,6 +73,7 @@ def _ill_formed(placed: PlacedCall, name: str, value: Any, detail: str) -> Issue
         argument=pointer([name]),
         evidence=str(value)[:300],
         detail=detail,
+        severity="warning" if detail == "percent" else None,
     )
 
 
@@ -79,7 +83,7 @@ def _fault(name: str, value: Any, known: dict[str, Any], *, required: bool) -> s
         may = (
             _is_offered(value, known)
             or _mentions(known, _MAY_BE_EMPTY)
-            or not FREE_TEXT.isdisjoint(words_of_name(name))
+            or not _OWN_WORDS.isdisjoint(words_of_name(name))
         )
         return None if may else "empty"
     if not isinstance(value, str) or len(value) > _LONGEST_FILLER:

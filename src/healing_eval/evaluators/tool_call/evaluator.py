@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Evaluation, Findings, Issue, Score, score_of
+from healing_eval.domain.evaluation import Abstention, Evaluation, Findings, Issue, Score, score_of
 from healing_eval.evaluators.options import convert_options, version_of
 from healing_eval.evaluators.rules import judge_each
 from healing_eval.evaluators.tool_call.arguments import check_arguments
@@ -55,8 +55,8 @@ class ToolCalls:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
-    def judge(self, conversation: Conversation) -> Findings:
-        """Run every check on one conversation."""
+    def judge(self, conversation: Conversation) -> Findings | Abstention:
+        """Run every check on one conversation; without anything to hold a call against there is no opinion on it."""
         context = Context(conversation, self.options, self._shelf)
         grounding = Grounding(context)
         formal = [*check_arguments(context), *check_described(context), *check_written(context)]
@@ -65,22 +65,20 @@ class ToolCalls:
         course = [*check_repetition(context), *check_recovery(context), *check_denial(context)]
         against = list(check_expected(context))
         issues = (*formal, *made_up, *whole, *course, *against)
-        return Findings(
-            overall=score_of(issues),
-            scores=tuple(_scores(context, formal, grounding, course, against)),
-            issues=issues,
-            explanation=_explain(context, grounding),
-        )
+        scores = tuple(_scores(context, formal, grounding, course, against))
+        if not scores and not issues:
+            return Abstention(f"nothing to check: {_explain(context, grounding)}")
+        return Findings(score_of(issues), scores, issues, _explain(context, grounding))
 
 
 def _scores(
     context: Context, formal: list[Issue], grounding: Grounding, course: list[Issue], against: list[Issue]
 ) -> list[Score]:
     """One score for each kind of check that had something to look at."""
-    calls = len(context.calls)
     scores: list[Score] = []
-    if calls or formal:
-        scores.append(Score("schema", score_of(formal), f"{len(formal)} breaches in {calls} calls"))
+    held = sum(context.schema(placed.call.tool_name).errors is not None for placed in context.calls)
+    if held or formal:
+        scores.append(Score("schema", score_of(formal), f"{len(formal)} breaches; {held} calls have a usable schema"))
     if grounding.checked:
         share = 1 - grounding.ungrounded / grounding.checked
         scores.append(Score("grounding", share, f"{grounding.ungrounded} of {grounding.checked} values have no ground"))

@@ -79,8 +79,11 @@ def _not_made_good(calls: Sequence[PlacedCall]) -> list[PlacedCall]:
 
 def _replies(context: Context, failed: Sequence[PlacedCall]) -> dict[int, Replies]:
     """What the agent said in each stretch between two of the user's turns that a failure needs."""
-    changing = {placed.users_turns for placed in failed if context.verb(placed.call.tool_name)}
-    replies = {placed.users_turns: Replies(claims=placed.users_turns in changing) for placed in failed}
+    wanted: dict[int, set[str]] = defaultdict(set)
+    for placed in failed:
+        verb = context.verb(placed.call.tool_name)
+        wanted[placed.users_turns].update(participles(verb) if verb else ())
+    replies = {stretch: Replies(words) for stretch, words in wanted.items()}
     stretch = 0
     for index, turn in enumerate(context.conversation.turns):
         if turn.role == "user":

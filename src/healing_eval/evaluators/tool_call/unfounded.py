@@ -41,7 +41,7 @@ def check_unfounded(context: Context, made_up: Sequence[Issue]) -> Iterator[Issu
         context: the conversation.
         made_up: what `Grounding.check` reported of it.
     """
-    if not made_up:
+    if not made_up or not context.conversation.tools:
         return
     values = {(one.tool_name, one.evidence) for one in made_up}
     doubtful = {one.tool_name for one in made_up}

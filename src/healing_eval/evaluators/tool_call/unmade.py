@@ -7,7 +7,7 @@ gave several quantities of one kind, as "in 4 seconds, then in 10 seconds", and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, cast
@@ -24,6 +24,7 @@ _QUANTITY = re.compile(r"(?<![\w.,/:\-])\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,12})?")
 _AFTER = re.compile(r"%|°[CF]?|[ -]?([a-z²³]{1,20})", re.IGNORECASE)
 _BEFORE = re.compile(r"([a-z]{1,20}) ?(?:= ?|: ?|of |is |was )?[$€£]?$", re.IGNORECASE)
 _POWERS = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9}
+_SIZES = (1e3, 1e6, 1e9)
 # fmt: off
 _NO_KIND = frozenset((
     "a", "also", "an", "and", "are", "as", "at", "but", "by", "each", "first", "for", "from", "i", "if", "in", "into",
@@ -45,9 +46,12 @@ _LARGEST = 1e15
 
 
 def check_unmade(context: Context) -> Iterator[Issue]:
-    """Report tools that the user named and quantities that the user gave, which no call took up."""
-    yield from _named(context.conversation)
-    if context.calls:
+    """Report tools that the user named and quantities that the user gave, which no call took up.
+
+    Without definitions nobody knows what else could have been called.
+    """
+    if context.conversation.tools:
+        yield from _named(context.conversation)
         yield from _left(context)
 
 
@@ -108,15 +112,14 @@ class _Quantity(NamedTuple):
 def _left(context: Context) -> Iterator[Issue]:
     """Find quantities of a kind of which a call took up another, and that nobody came back to."""
     taken: set[float] | None = None
-    for said, calls in _stretches(context):
-        passed = {value for one in calls for value in _arguments(one)}
+    for said, last, passed in _stretches(context):
         kinds = {kind for one in said if not passed.isdisjoint(one.values) for kind in one.kinds}
         if not kinds:
             continue
         taken = _taken(context) if taken is None else taken
         left = [one for one in said if taken.isdisjoint(one.values) and not kinds.isdisjoint(one.kinds)]
         if left:
-            yield _incomplete(calls[-1], left)
+            yield _incomplete(last, left)
 
 
 def _incomplete(last: PlacedCall, left: Sequence[_Quantity]) -> Issue:
@@ -131,23 +134,41 @@ def _incomplete(last: PlacedCall, left: Sequence[_Quantity]) -> Issue:
     )
 
 
-def _stretches(context: Context) -> Iterator[tuple[list[_Quantity], list[PlacedCall]]]:
-    """Give the quantities the user said at a time, with the calls with numbers until the user's next word."""
-    made: dict[int, list[PlacedCall]] = {}
+def _stretches(context: Context) -> Iterator[tuple[list[_Quantity], PlacedCall, set[float]]]:
+    """Give the quantities the user said at a time, with the last call until the next word, and what all calls passed.
+
+    Only where a number of the calls may stand in what was said: to read all quantities takes a hundred times longer.
+    """
+    passed: dict[int, set[float]] = {}
+    last: dict[int, PlacedCall] = {}
     for placed in context.calls:
-        if next(_arguments(placed), None) is not None:
-            made.setdefault(placed.users_turns, []).append(placed)
-    if not made:
-        return
-    count = 0
-    for turn in context.conversation.turns:
-        if turn.role != "user":
-            continue
-        count += 1
-        if count in made:
-            said = list(islice(_quantities(turn.content[:_MAX_CHARACTERS]), _MAX_QUANTITIES))
+        values = set(_numbers(placed.call.parameters.values()))
+        if values:
+            passed.setdefault(placed.users_turns, set()).update(values)
+            last[placed.users_turns] = placed
+    for number, content in enumerate(_said_by_user(context.conversation) if passed else (), start=1):
+        values = passed.get(number)
+        if values and _any_stands(values, content.replace(",", "")):
+            said = list(islice(_quantities(content), _MAX_QUANTITIES))
             if len(said) > 1:
-                yield said, made[count]
+                yield said, last[number], values
+
+
+def _said_by_user(conversation: Conversation) -> list[str]:
+    return [turn.content[:_MAX_CHARACTERS] for turn in conversation.turns if turn.role == "user"]
+
+
+def _any_stands(values: set[float], text: str) -> bool:
+    return any(spelling in text for value in values for spelling in _spellings(value))
+
+
+def _spellings(value: float) -> Iterator[str]:
+    """How a number may have been said in digits; "1.25k" is round in tens, as are all that are said by a power."""
+    yield str(int(value)) if value.is_integer() else repr(value)
+    if value and value % 10 == 0:
+        for size in _SIZES:
+            part = value / size
+            yield str(int(part)) if part.is_integer() else repr(part)
 
 
 def _quantities(content: str) -> Iterator[_Quantity]:
@@ -175,8 +196,8 @@ def _kinds(unit: str, name: str, sign: str) -> Iterator[str]:
         yield sign
 
 
-def _arguments(placed: PlacedCall) -> Iterator[float]:
-    for value in placed.call.parameters.values():
+def _numbers(values: Iterable[Any]) -> Iterator[float]:
+    for value in values:
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
             yield abs(float(value))
 
@@ -194,6 +215,6 @@ def _taken(context: Context) -> set[float]:
             stack += cast("list[Any]", item)
         elif isinstance(item, str):
             found.update(float(one[0].replace(",", "")) for one in _QUANTITY.finditer(item))
-        elif isinstance(item, int | float) and not isinstance(item, bool) and abs(item) < _LARGEST:
-            found.add(abs(float(item)))
+        else:
+            found.update(_numbers((item,)))
     return {round(value * size, 6) for value in found for size in (1, 100, 0.01, 1000, 0.001)}

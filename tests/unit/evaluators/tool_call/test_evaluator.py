@@ -36,7 +36,9 @@ def call(result="ok", error=None, tool_name="book_trip", **parameters):
 
 
 def judge(conversation, **options):
-    return ToolCalls.create(EvaluatorSetup(options)).judge(conversation)
+    findings = ToolCalls.create(EvaluatorSetup(options)).judge(conversation)
+    assert isinstance(findings, Findings)
+    return findings
 
 
 def found(conversation, **options):
@@ -107,6 +109,16 @@ def test_a_broken_schema_is_named_and_breaks_nothing():
 
     assert findings.issues == ()
     assert "schema unusable: book_trip" in findings.explanation
+    assert "schema" not in {score.name for score in findings.scores}
+
+
+def test_what_was_held_against_nothing_has_no_score():
+    unheard = ToolCall("book_trip", {"confirmed": True})
+
+    result = ToolCalls.create(EvaluatorSetup()).judge(build(unheard, tools=False))
+
+    assert isinstance(result, Abstention)
+    assert "no tool definitions" in result.reason
 
 
 def test_a_made_up_value_is_graver_in_a_tool_that_writes():
@@ -176,6 +188,6 @@ def test_the_version_follows_the_options():
 def test_values_of_a_huge_conversation_are_passed_over_and_it_says_so():
     calls = tuple(ToolCall("book.trip", {"ref": 10_000 + n}) for n in range(20_000))
 
-    found = ToolCalls.create(EvaluatorSetup()).judge(build(*calls, user="word " * 20_000, tools=False))
+    found = judge(build(*calls, user="word " * 20_000, tools=False))
 
     assert "values passed over" in found.explanation

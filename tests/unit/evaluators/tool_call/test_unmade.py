@@ -39,8 +39,9 @@ def test_a_tool_that_was_called_later_is_not_missed(context, call):
     assert issues == []
 
 
-def test_without_definitions_a_name_is_only_a_word(context):
-    asked = context("u Run tide_table.", "a Done.")
+def test_without_definitions_nobody_knows_what_else_could_have_been_called(context, call):
+    said = "u Run tide_table for 4 minutes, and then for 9 minutes"
+    asked = context(said, ("", call("forecast", minutes=4)), "a Done.")
 
     issues = list(check_unmade(asked))
 
@@ -58,7 +59,7 @@ def test_without_definitions_a_name_is_only_a_word(context):
     ],
 )
 def test_a_quantity_of_a_kind_that_another_call_took_up_was_left_out(context, call, kinds, said, arguments):
-    asked = context(f"u {said}", ("", call("forecast", **arguments)))
+    asked = context(f"u {said}", ("", call("forecast", **arguments)), tools=TOOLS)
 
     issues = list(check_unmade(asked))
 
@@ -81,7 +82,7 @@ def test_a_quantity_of_a_kind_that_another_call_took_up_was_left_out(context, ca
     ],
 )
 def test_bounds_choices_and_other_kinds_are_not_left_out(context, call, said, arguments):
-    asked = context(f"u {said}", ("", call("forecast", **arguments)))
+    asked = context(f"u {said}", ("", call("forecast", **arguments)), tools=TOOLS)
 
     issues = list(check_unmade(asked))
 
@@ -89,7 +90,12 @@ def test_bounds_choices_and_other_kinds_are_not_left_out(context, call, said, ar
 
 
 def test_what_the_agent_came_back_to_in_words_is_not_left_out(context, call):
-    told = context("u How far in 4 minutes and in 9 minutes?", ("", call("forecast", minutes=4)), "a 9 minutes: 450 m.")
+    told = context(
+        "u How far in 4 minutes and in 9 minutes?",
+        ("", call("forecast", minutes=4)),
+        "a 9 minutes: 450 m.",
+        tools=TOOLS,
+    )
 
     issues = list(check_unmade(told))
 
@@ -97,7 +103,7 @@ def test_what_the_agent_came_back_to_in_words_is_not_left_out(context, call):
 
 
 def test_a_call_before_any_word_of_the_user_left_nothing_out(context, call):
-    greeted = context(("", call("forecast", minutes=4)), "u For 4 minutes and for 9 minutes")
+    greeted = context(("", call("forecast", minutes=4)), "u For 4 minutes and for 9 minutes", tools=TOOLS)
 
     issues = list(check_unmade(greeted))
 

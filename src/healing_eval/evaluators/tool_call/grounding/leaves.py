@@ -26,7 +26,7 @@ FREE_TEXT = frozenset((
     "prompt", "script", "sql", "thought",
 ))
 """Words of arguments whose values the agent works out by itself."""
-_WORDED = frozenset((
+WORDED = frozenset((
     "body", "caption", "comment", "content", "description", "feedback", "keyword", "keywords", "message", "note",
     "notes", "purpose", "query", "question", "reason", "subject", "summary", "text", "title",
 ))
@@ -161,4 +161,4 @@ def _kind_by_name(name: str, free_text: frozenset[str]) -> Kind | None:
         return "fact"
     if not free_text.isdisjoint(words):
         return None
-    return "fact" if _WORDED.isdisjoint(words) else "wording"
+    return "fact" if WORDED.isdisjoint(words) else "wording"
