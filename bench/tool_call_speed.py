@@ -1,13 +1,15 @@
 """How fast is the tool_call evaluator: its schema check, its grounding, and all of it?
 
-    python -m bench.tool_call_speed [--file FILE.jsonl] [--runs N]
+    [HEALING_EVAL_REALDATA_DIR=…] python -m bench.tool_call_speed [--file FILE.jsonl] [--runs N]
 
 CPU time, the median of the runs. Without a file the load of bench/load.py is taken, always the same 500 conversations.
+Where the folder of real conversations is there, the schema check is also timed on all their calls.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,12 +20,13 @@ from typing import Any
 import msgspec
 
 from bench.load import conversations as made_up
+from bench.realdata.records import SETTING, records
 from healing_eval.domain.conversation import Conversation, ToolDefinition
 from healing_eval.evaluators.tool_call.context import Context
 from healing_eval.evaluators.tool_call.evaluator import ToolCalls
 from healing_eval.evaluators.tool_call.grounding.check import Grounding
 from healing_eval.evaluators.tool_call.options import Options
-from healing_eval.evaluators.tool_call.tools import SchemaShelf
+from healing_eval.evaluators.tool_call.tools import SchemaShelf, Validator, plain_name
 from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import UNLIMITED
 
@@ -62,13 +65,13 @@ RIGHT: dict[str, Any] = {
     "bags": 2,
     "insurance": False,
 }
-WRONG: dict[str, Any] = {
-    **RIGHT,
+BREACHES: dict[str, Any] = {
+    "bags": "2",
     "cabin": "first",
     "legs": [{"flight": "HAT101", "date": "07/03/2025"}, {"flight": "HAT202", "date": "2025-03-09"}],
-    "bags": "2",
 }
-"""Three breaches: an unknown cabin, a date in another format, a number as text."""
+"""A number as text, an unknown cabin, a date in another format."""
+REAL_SETS = ("bfcl", "sgd", "tau_bench", "tau2_bench", "when2call", "agentdojo")
 
 
 def seconds_of(work: Callable[[], object], runs: int) -> float:
@@ -93,6 +96,22 @@ def schema_check(arguments: dict[str, Any], runs: int) -> tuple[float, int]:
             errors(arguments)
 
     return seconds_of(check, runs) / CHECKS, len(errors(arguments))
+
+
+def schema_check_on_real_calls(name: str, runs: int) -> tuple[float, int, float]:
+    """Seconds of one check over the calls of a real set that have a usable schema, how many, and their mean errors."""
+    shelf = SchemaShelf()
+    checks: list[tuple[Validator, dict[str, Any]]] = []
+    for record in records(name):
+        definitions = {plain_name(tool.name): tool for tool in record.conversation.tools}
+        for call in (call for turn in record.conversation.turns for call in turn.tool_calls):
+            definition = definitions.get(plain_name(call.tool_name))
+            errors = shelf.get(definition).errors if definition else None
+            if errors is not None:
+                checks.append((errors, call.parameters))
+    found = sum(len(errors(arguments)) for errors, arguments in checks)
+    taken = seconds_of(lambda: [errors(arguments) for errors, arguments in checks], runs)
+    return taken / len(checks), len(checks), found / len(checks)
 
 
 def values_per_second(conversations: Sequence[Conversation], runs: int) -> tuple[float, int]:
@@ -123,9 +142,13 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="JSON lines to take instead of the load of bench/load.py")
     parser.add_argument("--runs", type=int, default=7)
     given = parser.parse_args()
-    for name, arguments in (("right", RIGHT), ("wrong", WRONG)):
-        taken, errors = schema_check(arguments, given.runs)
-        print(f"schema check, {name}, {errors} errors: {taken * 1e6:.2f} µs a call (goal <= 5)")
+    for breaches in range(len(BREACHES) + 1):
+        wrong = dict(list(BREACHES.items())[:breaches])
+        taken, errors = schema_check(RIGHT | wrong, given.runs)
+        print(f"schema check, {errors} errors, all listed: {taken * 1e6:.2f} µs a call (goal <= 5)")
+    for name in REAL_SETS if os.environ.get(SETTING) else ():
+        taken, count, errors = schema_check_on_real_calls(name, given.runs)
+        print(f"schema check, {count:,} calls of {name}, {errors:.2f} errors each: {taken * 1e6:.2f} µs a call")
     conversations = load(given.file)
     speed, count = values_per_second(conversations, given.runs)
     print(f"grounding: {speed:,.0f} values a second, {count / len(conversations):.1f} each (goal >= 60,000)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings
 from healing_eval.domain.issue_types import SEVERITIES
+
+_KNOWN_SEVERITIES = frozenset(SEVERITIES)
 
 
 def flaw_of(evaluation: Evaluation, evaluator_name: str) -> str | None:
@@ -43,18 +45,12 @@ def _flaw_of_findings(findings: Findings) -> str | None:
             return f"the evaluator's score {score.name!r} is {score.value!r}; a score lies in [0, 1]"
         texts += (score.name, score.explanation)
     for issue in findings.issues:
-        if issue.severity not in SEVERITIES:
+        if issue.severity not in _KNOWN_SEVERITIES:
             return f"the evaluator's issue has the severity {issue.severity!r}; expected one of {', '.join(SEVERITIES)}"
-        texts += _texts_of(issue)
+        place = issue.turn_id if isinstance(issue.turn_id, str) else ""
+        texts += (issue.type, issue.description, issue.signature, place)
+        texts += (issue.tool_name or "", issue.argument or "", issue.evidence or "")
     return _flaw_of_texts(texts)
-
-
-def _texts_of(issue: Issue) -> tuple[str, ...]:
-    place = issue.turn_id if isinstance(issue.turn_id, str) else ""
-    return (
-        issue.type, issue.description, issue.signature, place,
-        issue.tool_name or "", issue.argument or "", issue.evidence or "",
-    )  # fmt: skip
 
 
 def _flaw_of_texts(texts: Iterable[str]) -> str | None:
@@ -69,4 +65,6 @@ def _flaw_of_texts(texts: Iterable[str]) -> str | None:
 
 
 def _is_share(value: Any) -> bool:
+    if type(value) is float:
+        return 0.0 <= value <= 1.0
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
