@@ -50,11 +50,9 @@ def _outcome(overall: float | None, evaluations: Iterable[Evaluation], rules: Ve
 
 def _is_critical(evaluation: Evaluation) -> bool:
     result = evaluation.result
-    return (
-        evaluation.deterministic
-        and isinstance(result, Findings)
-        and any(found.severity == "critical" for found in result.issues)
-    )
+    if not evaluation.deterministic or not isinstance(result, Findings):
+        return False
+    return "critical" in [found.severity for found in result.issues]
 
 
 def _missing(evaluations: Sequence[Evaluation], rules: VerdictRules) -> tuple[Missing, ...]:

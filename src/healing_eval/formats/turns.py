@@ -72,6 +72,8 @@ def read_timestamp(value: Any) -> datetime | None:
 
 def read_turn_id(value: Any, position: int, limits: WireLimits) -> TurnId:
     """Read a turn's id; without one it is the turn's position, counted from 1."""
+    if type(value) is int:
+        return value
     if value is None:
         return position
     if isinstance(value, bool) or not isinstance(value, int | str):

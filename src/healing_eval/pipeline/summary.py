@@ -250,7 +250,7 @@ class Summary:
 
     def _consider(self, conversation_id: str, agent_version: str, verdict: Verdict, issues: Sequence[Issue]) -> None:
         """Remember the conversation if it is among the worst."""
-        grave = sum(GRAVITY[found.severity] >= _GRAVE for found in issues)
+        grave = sum([GRAVITY[found.severity] >= _GRAVE for found in issues])
         overall = _NO_OVERALL if verdict.overall is None else -verdict.overall
         rank = (verdict.outcome == "fail", overall, grave)
         top = max(issues, key=_gravity, default=None)

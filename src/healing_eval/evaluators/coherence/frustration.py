@@ -73,7 +73,7 @@ def _measure(context: Context) -> list[Risk]:
         if reply:
             signs += signs_of_reply(reply)
         signs += _repetition(said, earlier, replies)
-        points = sum(sign.points for sign in signs)
+        points = sum([sign.points for sign in signs])
         risks.append(_risk(said.turn, signs, points + carried))
         carried = CARRIED_OVER * max(0.0, min(4.0, points + carried))
         earlier.append(said)
@@ -83,7 +83,7 @@ def _measure(context: Context) -> list[Risk]:
 
 def _risk(turn: Turn, signs: list[Sign], points: float) -> Risk:
     value = 1.0 / (1.0 + math.exp(-(BASELINE + max(-8.0, min(8.0, points)))))
-    weighty = [sign for sign in signs if sign.points > 0]
+    weighty = [sign for sign in signs if sign.points > 0] if signs else signs
     if not weighty:
         return Risk(turn, value, ())
     weighty.sort(key=lambda sign: -sign.points)

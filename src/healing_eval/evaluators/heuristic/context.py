@@ -52,8 +52,9 @@ def read_context(conversation: Conversation, options: Options, patterns: tuple[t
     for turn in turns:
         if turn.role != "assistant":
             continue
-        if _VISIBLE.search(turn.content):
-            replies.append(Reply(turn, turn.content.strip()))
+        text = turn.content.strip()
+        if text[:1].isalnum() or _VISIBLE.search(text):  # nearly all begin with a letter, and to look is cheaper
+            replies.append(Reply(turn, text))
         elif not turn.tool_calls:
             silent.append(turn)
     return Context(conversation, options, patterns, tuple(replies), tuple(silent), measure(conversation))
