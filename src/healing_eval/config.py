@@ -6,14 +6,17 @@ This module is the only reader of the environment; rooms receive plain arguments
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -21,11 +24,13 @@ from pydantic_settings import (
 )
 
 from healing_eval.errors import ConfigError
+from healing_eval.masking import masked
 
 PREFIX = "HEALING_EVAL_"
 TOML_FILE = "healing-eval.toml"
 
-Source = Literal["argument", "environment", "healing-eval.toml", "default"]
+_SHOWN = 80
+"""Characters of a refused value that an error shows."""
 
 
 class _Section(BaseModel):
@@ -149,21 +154,23 @@ def read_settings(**arguments: Any) -> Settings:
     Raises:
         ConfigError: a value is wrong or a name is unknown, with its name and what was expected.
     """
-    unknown = sorted(set(_our_environment()) - set(_known_environment(Settings, PREFIX)))
-    unknown = [name for name in unknown if not name.startswith(f"{PREFIX}EVALUATORS__")]
-    unknown = [name for name in unknown if not name.startswith(f"{PREFIX}VERDICT__WEIGHTS__")]
+    known = [PREFIX + _in_environment(name) for name in _names(Settings)]
+    unknown = sorted(name for name in _our_environment() if name not in known and not name.startswith(_OPEN_ENDED))
     unknown = [name for name in unknown if name not in FOR_TESTS_ONLY]
     if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]} in the environment; see: healing-eval settings")
+        raise ConfigError(f"unknown setting {unknown[0]} in the environment; {_names_like(unknown[0])}")
     try:
         return Settings(**arguments)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
     except SettingsError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(_explain_no_json() or str(error)) from error
     except (OSError, ValueError) as error:  # the TOML file cannot be read or parsed
         raise ConfigError(f"{TOML_FILE}: {error}") from error
 
+
+_OPEN_ENDED = (f"{PREFIX}EVALUATORS__", f"{PREFIX}VERDICT__WEIGHTS__")
+"""What goes on with names that plug-ins choose."""
 
 FOR_TESTS_ONLY = frozenset({f"{PREFIX}REALDATA_DIR"})
 """Names that tests and benchmarks read; the product ignores them."""
@@ -174,51 +181,125 @@ def provider_environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
-def describe(settings: Settings, **arguments: Any) -> Iterator[tuple[str, Any, Source, str]]:
-    """List every setting as (dotted name, value, source, description)."""
-    toml = TomlConfigSettingsSource(Settings)()
-    yield from _describe(settings, "", arguments, toml)
+def describe(settings: Settings, **arguments: Any) -> Iterator[tuple[str, Any, str, str]]:
+    """List every setting as (dotted name, value, source, description).
+
+    The source is argument, environment, healing-eval.toml or default; of a table to which several add, it names each.
+    """
+    given = [
+        ("argument", arguments),
+        ("environment", EnvSettingsSource(Settings)()),
+        (TOML_FILE, TomlConfigSettingsSource(Settings)()),
+    ]
+    yield from _describe(settings, "", given)
 
 
-def _describe(
-    model: BaseModel, path: str, arguments: Mapping[str, Any], toml: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Source, str]]:
+_Given = Sequence[tuple[str, Mapping[str, Any]]]
+"""What each source says, the one that wins first."""
+
+
+def _describe(model: BaseModel, path: str, given: _Given) -> Iterator[tuple[str, Any, str, str]]:
     for name, field in type(model).model_fields.items():
         value, dotted = getattr(model, name), f"{path}{name}"
-        given, written = arguments.get(name), toml.get(name)
+        parts = [(source, table[name]) for source, table in given if name in table]
         if isinstance(value, _Section):
-            yield from _describe(value, f"{dotted}.", _table(given), _table(written))
+            yield from _describe(value, f"{dotted}.", [(source, _table(part)) for source, part in parts])
         else:
-            yield dotted, value, _source(dotted, name in arguments, name in toml), field.description or ""
+            yield dotted, value, _sources(parts), field.description or ""
 
 
 def _table(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _source(dotted: str, is_argument: bool, is_in_toml: bool) -> Source:
-    if is_argument:
-        return "argument"
-    name = PREFIX + dotted.replace(".", "__").upper()
-    if any(known == name or known.startswith(f"{name}__") for known in _our_environment()):
-        return "environment"
-    return "healing-eval.toml" if is_in_toml else "default"
+def _sources(parts: Sequence[tuple[str, Any]]) -> str:
+    """Name the sources of which something is in force; tables are merged, anything else is taken as a whole."""
+    if not parts:
+        return "default"
+    in_force: list[str] = []
+    taken = set[tuple[str, ...]]()
+    for source, part in parts:
+        leaves = set(_leaves(part))
+        if leaves - taken:
+            in_force.append(source)
+        taken |= leaves
+        if not isinstance(part, Mapping):
+            break
+    return ", ".join(in_force) or parts[0][0]
+
+
+def _leaves(part: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(part, Mapping):
+        yield path
+        return
+    for name, inner in cast("Mapping[str, Any]", part).items():
+        yield from _leaves(inner, (*path, name))
 
 
 def _our_environment() -> list[str]:
     return [name.upper() for name in os.environ if name.upper().startswith(PREFIX)]
 
 
-def _known_environment(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def _in_environment(dotted: str) -> str:
+    return dotted.replace(".", "__").upper()
+
+
+def _names(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """List the dotted names of all settings, sections included."""
     for name, field in model.model_fields.items():
-        yield prefix + name.upper()
+        yield f"{path}{name}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
-            yield from _known_environment(field.annotation, f"{prefix}{name.upper()}__")
+            yield from _names(field.annotation, f"{path}{name}.")
+
+
+def _names_like(unknown: str) -> str:
+    """Propose what may have been meant, as it would be written in the same place; else list what there is."""
+    names = list(_names(Settings))
+    if unknown.startswith(PREFIX):
+        near = get_close_matches(unknown.removeprefix(PREFIX), map(_in_environment, names), n=1)
+        near = [PREFIX + name for name in near]
+    else:
+        near = get_close_matches(unknown, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
 
 
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {name!r}; see: healing-eval settings"
-    return f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        return f"unknown setting {name!r}; {_names_like(name)}"
+    return f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shown(first['input'], name)}"
+
+
+def _explain_no_json() -> str | None:
+    """Find the variable that should hold a table as JSON, and does not."""
+    written = {name.upper(): value for name, value in os.environ.items()}
+    for dotted in _names(Settings):
+        variable = PREFIX + _in_environment(dotted)
+        default = _default_of(dotted)
+        if variable in written and isinstance(default, BaseModel | dict) and not _is_json(written[variable]):
+            expected = f"expected a JSON object, or one variable for each name in it ({variable}__NAME)"
+            return f"setting {dotted!r}: {expected}, got {_shown(written[variable], dotted)} in {variable}"
+    return None
+
+
+def _default_of(dotted: str) -> Any:
+    found: Any = Settings.model_construct()
+    for name in dotted.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(value: Any, name: str) -> str:
+    text = repr(masked(value, name))
+    if name.startswith("evaluators") and isinstance(value, str):
+        return f"{len(value)} characters"  # it may hold secrets, and what is no JSON has no names to tell them by
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

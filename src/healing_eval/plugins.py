@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import urlsplit
 
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.masking import masked
 
 EVALUATORS = "healing_eval.evaluators"
 CHAT_MODEL = "healing_eval.chat_model"
@@ -63,5 +64,5 @@ def load_for_url(group: str, url: str) -> type:
     scheme = urlsplit(url).scheme
     known = found(group)
     if scheme not in known:
-        raise ConfigError(f"{url!r} needs one of the schemes {', '.join(known) or 'none'} ({group})")
+        raise ConfigError(f"{masked(url)!r} needs one of the schemes {', '.join(known) or 'none'} ({group})")
     return load(group, scheme)

@@ -78,3 +78,72 @@ def test_options_of_an_evaluator_may_come_from_the_environment(monkeypatch: pyte
     monkeypatch.setenv("HEALING_EVAL_EVALUATORS__HEURISTIC__TURN_WARN_SECONDS", "3")
 
     assert read_settings().evaluators == {"heuristic": {"turn_warn_seconds": "3"}}
+
+
+def test_a_table_to_which_file_and_environment_add_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "healing-eval.toml").write_text("[verdict.weights]\njudge = 1\nheuristic = 2\n")
+    monkeypatch.setenv("HEALING_EVAL_VERDICT__WEIGHTS__JUDGE", "3")
+
+    assert read_settings().verdict.weights == {"judge": 3, "heuristic": 2}
+    assert source_of("verdict.weights") == "environment, healing-eval.toml"
+
+
+def test_a_source_that_others_cover_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "healing-eval.toml").write_text("[verdict.weights]\njudge = 1\n")
+    monkeypatch.setenv("HEALING_EVAL_VERDICT__WEIGHTS", '{"judge": 3}')
+
+    assert source_of("verdict.weights") == "environment"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("HEALING_EVAL_PROT", "HEALING_EVAL_PORT"),
+        ("HEALING_EVAL_JUDGE_MODEL", "HEALING_EVAL_JUDGE__MODEL"),
+        ("HEALING_EVAL_STOER_URL", "HEALING_EVAL_STORE_URL"),
+    ],
+)
+def test_a_typo_in_the_environment_is_answered_with_the_nearest_name(
+    wrong: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(wrong, "1")
+
+    with pytest.raises(ConfigError, match=rf"{wrong} in the environment; did you mean {meant}\?"):
+        read_settings()
+
+
+def test_a_name_like_no_other_is_answered_with_all_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_XYZZY", "1")
+
+    with pytest.raises(ConfigError, match=r"known: data_dir, .*limits\.batch, "):
+        read_settings()
+
+
+def test_a_typo_in_the_file_is_answered_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "healing-eval.toml").write_text("[limits]\nbathc = 7\n")
+
+    with pytest.raises(ConfigError, match=r"did you mean limits\.batch\?"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [("HEALING_EVAL_LIMITS", "limits"), ("HEALING_EVAL_VERDICT__WEIGHTS", r"verdict\.weights")]
+)
+def test_a_table_that_is_no_json_is_named_with_what_was_given_and_expected(
+    variable: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "nonjson" * 100)
+
+    with pytest.raises(
+        ConfigError, match=rf"setting '{name}': expected a JSON object.*, got 'nonjson.*… in {variable}"
+    ):
+        read_settings()
+
+
+def test_options_that_cannot_be_read_may_hold_secrets_and_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_EVALUATORS", '{"judge": {"api_key": "hunter2"')
+
+    with pytest.raises(ConfigError, match="setting 'evaluators': expected a JSON object") as refused:
+        read_settings()
+
+    assert "hunter2" not in str(refused.value)

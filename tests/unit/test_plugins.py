@@ -16,3 +16,10 @@ def test_a_url_without_a_known_scheme_is_answered_with_the_known_ones() -> None:
 
 def test_the_four_evaluators_are_plug_ins_like_any_other() -> None:
     assert {"heuristic", "tool_call", "coherence", "judge"} <= set(plugins.found(plugins.EVALUATORS))
+
+
+def test_an_address_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigError, match="sqlite") as refused:
+        plugins.load_for_url(plugins.LEDGER, "nosuch://me:hunter2@db/x")
+
+    assert "hunter2" not in str(refused.value)
