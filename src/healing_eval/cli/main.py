@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import IO, Any, NamedTuple
@@ -12,6 +12,7 @@ import click
 
 from healing_eval import __version__
 from healing_eval.cli.exits import BROKEN_PIPE, INTERRUPTED, WRONG_INPUT
+from healing_eval.cli.output import CannotWrite, forget_stdout, writing
 from healing_eval.cli.text import plain
 from healing_eval.errors import HealingEvalError
 
@@ -69,22 +70,32 @@ class Door(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _faults_told(), writing():  # of the arguments of the group, only --help and --version do anything
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _faults_told():
             return super().invoke(ctx)
-        except HealingEvalError as error:
-            raise _Refusal(str(error)) from error
-        except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            _forget_stdout()
-            ctx.exit(BROKEN_PIPE)
 
 
-def _forget_stdout() -> None:
-    """Keep the interpreter from complaining when it flushes what nobody reads any more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+@contextmanager
+def _faults_told() -> Generator[None]:
+    """Turn what somebody else has to mend into one line, and how it ended into an exit code."""
+    try:
+        yield
+    except HealingEvalError as error:
+        raise _Refusal(str(error)) from error
+    except CannotWrite as error:
+        forget_stdout()
+        raise _Refusal(f"cannot write the output: {error}") from error
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        forget_stdout()
+        raise click.exceptions.Exit(BROKEN_PIPE) from None
 
 
 @click.group(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from healing_eval.cli.output import echo
 from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import plain
 from healing_eval.config import PREFIX, TOML_FILE, describe, read_settings
-
-MASK = "***"
-_SECRET_NAME = re.compile(r"(^|_)(key|secret|token|password|credentials?)s?$", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+from healing_eval.masking import masked
 
 
 class SettingLine(msgspec.Struct, frozen=True):
@@ -45,21 +40,9 @@ def settings(style: str) -> None:
         for name, value, source, description in describe(read_settings())
     ]
     if style == "json":
-        click.echo(msgspec.json.encode(lines))
+        echo(msgspec.json.encode(lines))
     else:
         _print(lines)
-
-
-def masked(value: Any, name: str = "") -> Any:
-    """Give a value as it may be shown: what is called a secret is masked, and so are credentials in addresses."""
-    if isinstance(value, Mapping):
-        table = cast("Mapping[str, Any]", value)
-        return {key: masked(part, key) for key, part in table.items()}
-    if value and _SECRET_NAME.search(name.rpartition(".")[2]):
-        return MASK
-    if isinstance(value, Path | str):
-        return _SECRET_IN_URL.sub(MASK, str(value))
-    return value
 
 
 def _print(lines: list[SettingLine]) -> None:

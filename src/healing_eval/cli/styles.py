@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from healing_eval.cli.output import writing
 from healing_eval.domain.issue_types import Severity
 from healing_eval.metaeval.intervals import Interval, RunningMean
 from healing_eval.pipeline.summary import Tally
@@ -17,18 +21,37 @@ SEVERITY_MARKS: dict[Severity, str] = {"info": "·", "warning": "▲", "error": 
 """Shapes, so that severities are told apart without colours too."""
 
 WIDTH_WHEN_PIPED = 110
-_WIDTH_UNKNOWN = 80
-"""What rich takes when neither a terminal nor COLUMNS says how wide it is."""
+
+
+class StdoutConsole(Console):
+    """A console on standard output that tells when it cannot write.
+
+    Raises:
+        CannotWrite: standard output takes no more.
+        BrokenPipeError: nobody reads it any more.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with writing():
+            super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 - rich calls this while it handles the error, and would exit with 1
 
 
 def stdout_console() -> Console:
     """Make a console on standard output that reads no markup into what it prints and survives any encoding."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportUnknownMemberType] - its buffer's type
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal and console.width == _WIDTH_UNKNOWN:
+    console = StdoutConsole(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal and not _width_is_known():
         console.width = WIDTH_WHEN_PIPED
     return console
+
+
+def _width_is_known() -> bool:
+    """Whether COLUMNS or a terminal, which standard error may still be, says how wide it is."""
+    return shutil.get_terminal_size((0, 0)).columns > 0 or any(os.isatty(stream) for stream in (0, 1, 2))
 
 
 def score_text(score: float) -> Text:

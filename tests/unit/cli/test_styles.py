@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from healing_eval.cli.styles import SEVERITY_MARKS, bar, mean_text, score_text, share_text
+from healing_eval.cli.styles import SEVERITY_MARKS, bar, mean_text, score_text, share_text, stdout_console
 from healing_eval.metaeval.intervals import RunningMean, wilson_interval
 from healing_eval.pipeline.summary import Tally
 
@@ -41,3 +41,14 @@ def test_a_share_carries_its_bounds() -> None:
 
 def test_severities_are_told_apart_without_colours() -> None:
     assert len(set(SEVERITY_MARKS.values())) == len(SEVERITY_MARKS)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_a_width_that_was_asked_for_is_kept_where_nobody_watches(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    stdout_console().print("x" * 300)
+
+    assert {len(line) for line in capsys.readouterr().out.splitlines()[:-1]} == {columns}
