@@ -243,3 +243,64 @@ def test_real_files_are_read_without_a_single_refusal(name: str) -> None:
 
     assert result.exit_code == 0
     assert result.stdout
+
+
+def test_a_missing_file_costs_only_itself() -> None:
+    result = evaluate(write("good.jsonl", FINE), "missing.jsonl", ".", "--format", "json")
+
+    assert result.exit_code == 2
+    assert list(json_lines(result)) == ["fine"]
+    assert "error: missing.jsonl: No such file or directory" in result.stderr
+    assert "error: .: is a directory; expected a file" in result.stderr
+
+
+def test_an_empty_file_among_others_is_mentioned_and_no_error() -> None:
+    Path("empty.jsonl").touch()
+
+    result = evaluate(write("good.jsonl", FINE), "empty.jsonl")
+
+    assert result.exit_code == 0
+    assert result.stderr == "note: empty.jsonl holds no conversation\n"
+
+
+@pytest.mark.parametrize("threshold", ["nan", "NaN", "-nan"])
+def test_a_threshold_that_is_no_number_is_wrong_usage(threshold: str) -> None:
+    result = evaluate(write("log.jsonl", FINE), "--fail-under", threshold)
+
+    assert result.exit_code == 2
+    assert f"{threshold} is no number from 0 to 1" in result.stderr
+
+
+WAYS_TO_SPEAK = [
+    ("evaluate", "log.jsonl"),
+    ("evaluate", "log.jsonl", "--format", "json"),
+    ("settings",),
+    ("settings", "--format", "json"),
+    ("doctor",),
+    ("--help",),
+]
+
+
+@pytest.mark.parametrize("arguments", WAYS_TO_SPEAK, ids=" ".join)
+def test_output_that_nobody_reads_ends_every_verb_alike(arguments: tuple[str, ...]) -> None:
+    write("log.jsonl", FINE, FAILING)
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run([COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", WAYS_TO_SPEAK, ids=" ".join)
+def test_output_that_cannot_be_written_is_an_error_that_says_so(arguments: tuple[str, ...]) -> None:
+    write("log.jsonl", FINE, FAILING)
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == b"error: cannot write the output: No space left on device\n"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from healing_eval.cli.exits import INTERRUPTED, JUDGEMENT, NOT_ENOUGH_DATA, WRONG_INPUT
 from healing_eval.cli.jsonlines import JsonLines
 from healing_eval.cli.offline import Emit, Evaluated, OfflineRun
+from healing_eval.cli.output import writing
 from healing_eval.cli.progress import Progress, progress_on
 from healing_eval.cli.reading import Reader, Refused, size_of
 from healing_eval.cli.report import Facts, hints_for, one_line, print_report
@@ -28,8 +30,18 @@ Style = Literal["table", "json"]
 SHOWN_REFUSALS = 20
 
 
+class _Threshold(click.FloatRange):
+    """A number in a range; what compares with nothing is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number from {self.min:g} to {self.max:g}.", param, ctx)
+        return number
+
+
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option(
     "--format",
     "style",
@@ -40,7 +52,7 @@ SHOWN_REFUSALS = 20
 )
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 1),
+    type=_Threshold(0, 1),
     metavar="SCORE",
     help="Exit with 1 when the mean overall score is below SCORE, from 0 to 1.",
 )
@@ -78,7 +90,7 @@ def evaluate(
     with progress_on(_watched(style), size_of(files)) as progress:
         refusals.tell = progress.tell
         run = OfflineRun(panel, _emitter(style, progress), refusals.add)
-        reader = Reader(project, settings.limits, progress.advance)
+        reader = Reader(project, settings.limits, progress.advance, lambda note: progress.tell(f"note: {plain(note)}"))
         interrupted = _carry_out(run, panel, reader, files)
     refusals.close()
     facts = Facts(
@@ -134,7 +146,8 @@ def _emitter(style: Style, progress: Progress) -> Emit:
     def emit(batch: Sequence[Evaluated]) -> None:
         progress.count(len(batch))
         if lines is not None:
-            lines.write(batch)
+            with writing():
+                lines.write(batch)
 
     return emit
 

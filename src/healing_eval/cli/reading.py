@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import threading
 import zlib
@@ -10,21 +11,28 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 import msgspec
 
+from healing_eval.cli.text import count_of
 from healing_eval.config import Limits
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import WireLimits
-from healing_eval.formats.split import iter_items
+from healing_eval.formats.split import RawItem, iter_items
 
 STDIN = "-"
 CHUNK = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
+_UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|[{\[]\x00|\x00[{\[]")
+"""A byte order mark, or what JSON begins with beside a zero byte."""
+_BINARY = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x1e]*(?![\s\x1e\[])[^{\x00-\x08\x0e-\x1a]*[\x00-\x08\x0e-\x1a]")
+"""Control characters that no text has, before anything that JSON begins with."""
+_LOOKED_AT = 4096
+"""Bytes at the beginning of a file that tell what it is."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -53,11 +61,26 @@ class Refused(msgspec.Struct, frozen=True):
 class Reader:
     """Reads files of any supported format, gzip or not, and goes on after what cannot be read."""
 
-    def __init__(self, project: str, limits: Limits, on_bytes: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        project: str,
+        limits: Limits,
+        on_bytes: Callable[[int], None],
+        on_note: Callable[[str], None] = lambda note: None,
+    ) -> None:
+        """Take what holds for all files.
+
+        Args:
+            project: to whom the conversations belong.
+            limits: what is refused as too large.
+            on_bytes: told how many more bytes were read.
+            on_note: told what is no fault and still worth knowing.
+        """
         self._project = project
         self._limits = WireLimits(limits.batch, limits.turns, limits.id_characters)
         self._max_item_bytes = limits.body_bytes
         self._on_bytes = on_bytes
+        self._on_note = on_note
 
     def read(self, files: Iterable[str]) -> Iterator[Submission | Refused]:
         """Read the conversations of all files, in order; "-" is standard input."""
@@ -75,28 +98,88 @@ class Reader:
             yield Refused(name, "the gzip data are damaged; what came before was read")
         except EOFError:
             yield Refused(name, "the gzip data end too early; what came before was read")
+        except IsADirectoryError:
+            yield Refused(name, "is a directory; expected a file")
         except OSError as error:
             yield Refused(name, error.strerror or str(error))
 
     def _read_items(self, name: str, stream: IO[bytes]) -> Iterator[Submission | Refused]:
-        chunks = _decompressed(_chunks(stream, self._on_bytes))
+        chunks = _text(_decompressed(_chunks(stream, self._on_bytes)))
+        messages = _LooseMessages(name)
+        is_empty = True
         for item in iter_items(chunks, max_item_bytes=self._max_item_bytes):
-            if item.problem is not None:
-                yield Refused(name, item.problem, "", item.line, item.index)
+            is_empty = False
+            read = self._read_item(name, item)
+            if isinstance(read, Refused) and messages.take(item):
                 continue
-            try:
-                yield read_item(item.raw, project=self._project, limits=self._limits, derive_ids=True)
-            except InvalidInput as error:
-                yield Refused(name, error.reason, error.pointer, item.line, item.index)
+            yield from messages.told()
+            yield read
+        yield from messages.told()
+        if is_empty:
+            self._on_note(f"{name} holds no conversation")
+
+    def _read_item(self, name: str, item: RawItem) -> Submission | Refused:
+        if item.problem is not None:
+            return Refused(name, item.problem, "", item.line, item.index)
+        try:
+            return read_item(item.raw, project=self._project, limits=self._limits, derive_ids=True)
+        except InvalidInput as error:
+            return Refused(name, error.reason, error.pointer, item.line, item.index)
+
+
+class _LooseMessages:
+    """Gathers messages that stand in an array where conversations should, to refuse them all at once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._first: RawItem | None = None
+        self._count = 0
+
+    def take(self, item: RawItem) -> bool:
+        """Take an item that was refused if it is a message of an array."""
+        if item.container != "array" or item.problem is not None or not _is_message(item.raw):
+            return False
+        self._first = self._first or item
+        self._count += 1
+        return True
+
+    def told(self) -> Iterator[Refused]:
+        """Refuse what was taken since the last time, if anything was."""
+        if self._first is None:
+            return
+        reason = (
+            f"an array of {count_of(self._count, 'message')} is one conversation, not several; "
+            'expected {"messages": […]} around it'
+        )
+        yield Refused(self._file, reason, "", self._first.line, self._first.index)
+        self._first, self._count = None, 0
+
+
+def _is_message(raw: bytes) -> bool:
+    try:
+        shape = msgspec.json.decode(raw, type=_Shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(shape.role, str) and shape.messages is shape.turns is msgspec.UNSET
+
+
+class _Shape(msgspec.Struct):
+    """What tells a message from a conversation."""
+
+    role: Any = None
+    messages: Any = msgspec.UNSET
+    turns: Any = msgspec.UNSET
 
 
 def size_of(files: Iterable[str]) -> int | None:
     """Sum the sizes of the files, in bytes; None if one of them has none, such as a pipe."""
     total = 0
     for file in files:
-        if file == STDIN or not Path(file).is_file():
+        path = Path(file)
+        if path.is_file():
+            total += path.stat().st_size
+        elif file == STDIN or (path.exists() and not path.is_dir()):  # what is missing or a folder will be refused
             return None
-        total += Path(file).stat().st_size
     return total
 
 
@@ -142,6 +225,22 @@ def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
         head += chunk
     whole = chain((head,), chunks)
     return _gunzip(whole) if head.startswith(_GZIP_MAGIC) else whole
+
+
+def _text(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Let pass what may be UTF-8; waits for no more than the first bytes.
+
+    Raises:
+        InvalidInput: it is something else, and whatever were read of it would be refused.
+    """
+    head = b""
+    while len(head) < 2 and (chunk := next(chunks, b"")):
+        head += chunk
+    if _UTF16.match(head):
+        raise InvalidInput("looks like UTF-16; expected UTF-8")
+    if _BINARY.match(head[:_LOOKED_AT]):
+        raise InvalidInput("looks binary; expected JSON as UTF-8 text, gzipped or not")
+    return chain((head,), chunks)
 
 
 def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:

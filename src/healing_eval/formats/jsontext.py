@@ -12,6 +12,7 @@ from healing_eval.formats.fields import too_deep, wrong
 from healing_eval.formats.limits import MAX_DEPTH
 
 _decode = msgspec.json.Decoder().decode
+_NOT_A_NUMBER = re.compile(rb"-?(?:NaN|Infinity)\b")
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: - at `.*| \(byte (\d+)\))?$", re.DOTALL)
 
 
@@ -47,8 +48,18 @@ def not_json(raw: bytes, error: msgspec.DecodeError) -> InvalidInput:
     reason, byte = match.groups()
     if byte and reason == "trailing characters":  # msgspec counts those from 1
         byte = int(byte) - 1
+    if byte and (name := _not_a_number(raw, int(byte))):
+        return InvalidInput(f"is not JSON: {name} at byte {byte} is no number in JSON; use null")
     place = f" at byte {byte}" if byte else ""
     return InvalidInput(f"is not JSON: {reason[:1].lower()}{reason[1:]}{place}")
+
+
+def _not_a_number(raw: bytes, byte: int) -> str | None:
+    """Find at this byte, or at the sign before it, what Python's json.dumps writes for a float that JSON lacks."""
+    for start in (max(0, byte - 1), byte):
+        if found := _NOT_A_NUMBER.match(raw, start):
+            return found[0].decode()
+    return None
 
 
 def _not_utf8(raw: bytes) -> InvalidInput:

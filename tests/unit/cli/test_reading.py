@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,3 +130,90 @@ def test_every_byte_read_is_reported(tmp_path: Path) -> None:
 
 def test_standard_input_has_no_size() -> None:
     assert size_of(["-"]) is None
+
+
+def refusals(*files: Path) -> list[str]:
+    return [str(one) for one in read(*files) if isinstance(one, Refused)]
+
+
+def test_a_missing_file_and_a_folder_are_refused_and_the_rest_is_read(tmp_path: Path) -> None:
+    good = write(tmp_path, msgspec.json.encode(TWO), "good.json")
+
+    found = read(tmp_path / "missing.json", tmp_path, good)
+
+    assert [str(one) for one in found[:2]] == [
+        f"{tmp_path}/missing.json: No such file or directory",
+        f"{tmp_path}: is a directory; expected a file",
+    ]
+    assert ids(found[2:]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_utf_16_is_recognised_and_said_once(tmp_path: Path, encoding: str, packed: bool) -> None:
+    content = b"\n".join(msgspec.json.encode(one) for one in TWO).decode().encode(encoding)
+    file = write(tmp_path, gzip.compress(content) if packed else content)
+
+    assert refusals(file) == [f"{file}: looks like UTF-16; expected UTF-8"]
+
+
+def test_a_binary_file_is_refused_once(tmp_path: Path) -> None:
+    file = write(tmp_path, b"PAR1\x15\x04\x15" + b"\x00\n{\x01\n[" * 1000)
+
+    assert refusals(file) == [f"{file}: looks binary; expected JSON as UTF-8 text, gzipped or not"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"\xef\xbb\xbf", b"\x1e", b"\n\n", b"a line of a log \x1b[0m\n"],
+    ids=["nothing", "bom", "rs", "blank", "log"],
+)
+def test_text_is_never_taken_for_binary(tmp_path: Path, before: bytes) -> None:
+    odd = b'{"conversation_id": "odd \x00\x01"}\n'
+    file = write(tmp_path, before + odd + msgspec.json.encode(TWO[0]))
+
+    read_ids = [one.conversation.conversation_id for one in read(file) if isinstance(one, Submission)]
+
+    assert read_ids == ["a"]
+
+
+def test_python_s_nan_is_refused_with_what_to_write_instead(tmp_path: Path) -> None:
+    file = write(tmp_path, json.dumps(TWO[0] | {"metadata": {"score": float("nan")}}).encode())
+
+    (told,) = refusals(file)
+
+    assert "NaN" in told
+    assert "use null" in told
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_bare_array_of_messages_is_explained_once(tmp_path: Path, indent: int | None) -> None:
+    file = write(tmp_path, json.dumps(CHAT["messages"], indent=indent).encode())
+
+    (told,) = refusals(file)
+
+    assert "an array of 2 messages is one conversation" in told
+    assert '{"messages": […]}' in told
+
+
+def test_a_message_among_conversations_costs_only_itself(tmp_path: Path) -> None:
+    file = write(tmp_path, msgspec.json.encode([TWO[0], CHAT["messages"][0], TWO[1]]))
+
+    found = read(file)
+
+    assert [type(one) for one in found] == [Submission, Refused, Submission]
+
+
+def test_a_file_without_a_conversation_is_mentioned(tmp_path: Path) -> None:
+    empty, full = write(tmp_path, b"", "empty.json"), write(tmp_path, msgspec.json.encode(TWO), "full.json")
+    notes: list[str] = []
+
+    list(Reader("default", Limits(), lambda n: None, notes.append).read([str(empty), str(full)]))
+
+    assert notes == [f"{empty} holds no conversation"]
+
+
+def test_what_is_missing_adds_nothing_to_the_size(tmp_path: Path) -> None:
+    file = write(tmp_path, b"12345")
+
+    assert size_of([str(file), str(tmp_path / "missing"), str(tmp_path)]) == 5

@@ -60,7 +60,7 @@ def test_nul_and_lone_surrogates_become_replacement_characters_and_the_sender_is
         (b"", "is not JSON: it ends too early, at byte 0"),
         (b'{"a": 1', "is not JSON: it ends too early, at byte 7"),
         (b'{"a" 1}', "is not JSON: expected ':' at byte 5"),
-        (b'{"a": NaN}', "is not JSON: invalid character at byte 6"),
+        (b'{"a": NaN}', "is not JSON: NaN at byte 6 is no number in JSON; use null"),
         (b'{"a": 1e999}', "is not JSON: number out of range"),
         (b'{"a": "ab\xff"}', "is not UTF-8 at byte 9"),
         (b"null", "expected an object, got null"),
