@@ -19,6 +19,9 @@ from healing_eval.wiring import Panel
 
 SHOWN_VERSIONS = 15
 SHOWN_SIGNATURES = 10
+LONGEST_VERSION = 32
+WIDTH_BESIDE_VERSION = 64
+"""Columns that the numbers and the bar of a version take at most, without its name."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,20 +51,20 @@ def hints_for(panel: Panel) -> dict[str, str]:
 def one_line(summary: Summary, facts: Facts) -> str:
     """Sum everything up on one line of plain text."""
     total = summary.total
-    parts = [f"{total.passes:,} pass", f"{total.fails:,} fail", f"{total.unknown:,} unknown"]
-    return f"{count_of(total.n, 'conversation')} evaluated: {', '.join([*parts, *_asides(summary, facts)])}"
+    counts = f"{total.passes:,} pass, {total.fails:,} fail, {total.unknown:,} unknown"
+    return "; ".join([f"{count_of(total.n, 'conversation')} evaluated: {counts}", *_asides(summary, facts)])
 
 
 def print_report(summary: Summary, facts: Facts, console: Console | None = None) -> None:
     """Print the report, by default on standard output."""
     console = console or stdout_console()
-    console.print(Group(*_sections(summary, facts)))
+    console.print(Group(*_sections(summary, facts, console.width)))
 
 
-def _sections(summary: Summary, facts: Facts) -> Iterable[RenderableType]:
+def _sections(summary: Summary, facts: Facts, width: int) -> Iterable[RenderableType]:
     yield _headline(summary, facts)
     if summary.versions:
-        yield _section("Scores per agent version", _versions(summary))
+        yield _section("Scores per agent version", _versions(summary, width))
     worst = summary.worst()
     if worst:
         yield _section("Worst conversations, at most three with the same top issue", _worst(worst))
@@ -127,9 +130,12 @@ def _asides(summary: Summary, facts: Facts) -> list[str]:
 
 
 def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """Make a table; the columns to the right are counts, which lose nothing however narrow it gets."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", vertical="top")
+        is_count = column in right
+        justify = "right" if is_count else "left"
+        table.add_column(column, justify=justify, vertical="top", no_wrap=is_count, overflow="fold")
     return table
 
 
@@ -139,26 +145,32 @@ def _never_wrap(table: Table, *columns: int) -> None:
         table.columns[index].overflow = "ellipsis"
 
 
-def _versions(summary: Summary) -> RenderableType:
-    table = _table("agent version", "n", "pass share", "mean overall", "", right=("n",))
-    _never_wrap(table, 0, 2, 3)
-    table.columns[0].max_width = 32
+def _versions(summary: Summary, width: int) -> RenderableType:
+    table = _table("agent version", "n", "pass share", "mean overall", right=("n",))
     by_size = sorted(summary.versions.items(), key=lambda item: -item[1].n)
-    for version, tally in by_size[:SHOWN_VERSIONS]:
-        _add_version(table, Text(plain(version, 40)), tally)
+    shown = [(Text(plain(version, 40)), tally) for version, tally in by_size[:SHOWN_VERSIONS]]
+    longest = min(LONGEST_VERSION, max(name.cell_len for name, _ in shown))
+    has_bar = width >= longest + WIDTH_BESIDE_VERSION  # numbers go first
+    if has_bar:
+        table.add_column("")
+        _never_wrap(table, 0, 2, 3)
+    table.columns[0].max_width = LONGEST_VERSION
+    for name, tally in shown:
+        _add_version(table, name, tally, has_bar=has_bar)
     hidden = len(by_size) - SHOWN_VERSIONS
     notes: list[RenderableType] = [table]
     if summary.other_versions.n:
-        _add_version(table, Text("further versions", style="dim"), summary.other_versions)
+        _add_version(table, Text("further versions", style="dim"), summary.other_versions, has_bar=has_bar)
     if hidden > 0:
         notes.append(Text(f"and {count_of(hidden, 'smaller version')}", style="dim"))
     return Group(*notes)
 
 
-def _add_version(table: Table, name: Text, tally: Tally) -> None:
+def _add_version(table: Table, name: Text, tally: Tally, *, has_bar: bool) -> None:
     share = tally.pass_share()
     shown = share_text(share) if share else Text("not measured", style="dim")
-    table.add_row(name, f"{tally.n:,}", shown, mean_text(tally.overall), bar(tally, width=12))
+    bars = [bar(tally, width=12)] if has_bar else []
+    table.add_row(name, f"{tally.n:,}", shown, mean_text(tally.overall), *bars)
 
 
 def _worst(conversations: Iterable[WorstConversation]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import msgspec
 import pytest
@@ -133,3 +134,23 @@ def test_only_evaluators_that_need_a_missing_model_get_a_hint(toy_panel: Panel) 
 
     assert "HEALING_EVAL_JUDGE__MODEL" in hints_for(toy_panel)["toy"]
     assert hints_for(msgspec.structs.replace(toy_panel, model=object())) == {}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_report_still_says_from_how_many(width: int) -> None:
+    summary = a_summary(agent_version="travel-agent-2.4.0-canary")
+    for n in range(12_345):
+        summary.add(f"more-{n}", "v2", Verdict(0.9, "pass"), [])
+
+    text = plainly(summary, width=width)
+
+    assert re.search(r"^ v2 +12,354 ", text, re.MULTILINE)
+    assert re.search(r"^ .* n  (pass|share)", text, re.MULTILINE)
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_the_parts_of_the_line_for_machines_are_told_apart() -> None:
+    assert one_line(a_summary(), Facts(refused=4)) == (
+        "10 conversations evaluated: 9 pass, 1 fail, 0 unknown; 4 not readable, named on standard error; "
+        "judge measured nothing: a pass says only that the others found nothing grave"
+    )
