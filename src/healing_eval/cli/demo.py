@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import click
@@ -16,13 +17,14 @@ import msgspec
 from rich.text import Text
 
 from healing_eval.cli.loops import run_fast
+from healing_eval.cli.output import echo
 from healing_eval.cli.report import Facts, hints_for, print_report
 from healing_eval.cli.styles import share_text, stdout_console
 from healing_eval.cli.text import count_of
 from healing_eval.cli.up import run
 from healing_eval.config import read_settings
 from healing_eval.domain.query import MAX_PAGE, EvaluationQuery
-from healing_eval.errors import ConfigError
+from healing_eval.errors import BackendError, ConfigError
 from healing_eval.metaeval.agreement import Agreement, raw_agreement
 from healing_eval.pipeline.summary import Summary
 from healing_eval.ports.ledger import EvaluatedRevision, Ledger
@@ -69,11 +71,17 @@ def demo(exit_afterwards: bool, port: int, data_dir: Path | None) -> None:
 
 
 async def _show(address: str, services: Services) -> None:
+    if await services.catalog.list_keys():
+        raise ConfigError(
+            f"{services.settings.data_dir} holds API keys, so that its server answers nobody without one, the demo "
+            "included; leave out --data, and the demo makes a folder of its own"
+        )
     samples = sample_conversations()
     click.echo(f"Healing Eval listens on {address}; sending {len(samples)} sample conversations …", err=True)
     started = time.monotonic()
-    for first in range(0, len(samples), BATCH):
-        await asyncio.to_thread(_send, address, samples[first : first + BATCH])
+    batch = min(BATCH, services.settings.limits.batch)
+    for first in range(0, len(samples), batch):
+        await asyncio.to_thread(_send, address, samples[first : first + batch])
     await _until_evaluated(services.ledger)
     seconds = time.monotonic() - started
     evaluated = await _all_evaluated(services.ledger)
@@ -81,14 +89,42 @@ async def _show(address: str, services: Services) -> None:
     print_report(summary, Facts(seconds=seconds, hints=hints_for(services.panel)))
     keys = [one.head.revision_key.conversation_key for one in evaluated]
     _print_agreement(await _agreement(services.ledger, keys))
-    click.echo(f"\n Look closer: curl {address}/api/v1/evaluations/{_quoted(summary)}")
+    echo(f"\n Look closer: curl {address}/api/v1/evaluations/{_quoted(summary)}")
 
 
 def _send(address: str, conversations: Sequence[dict[str, Any]]) -> None:
+    """Send a batch.
+
+    Raises:
+        ConfigError: the server refuses it, or one of it; with the reason.
+        BackendError: the server does not answer.
+    """
     body = msgspec.json.encode({"conversations": conversations})
     request = Request(f"{address}/api/v1/conversations", body, {"Content-Type": "application/json"})  # noqa: S310 - ours
-    with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server on loopback
-        answer.read()
+    try:
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server on loopback
+            told = msgspec.json.decode(answer.read(), type=_Answer)
+    except HTTPError as error:
+        with error:
+            told = msgspec.json.decode(error.read(), type=_Answer)
+        told = msgspec.structs.replace(told, detail=told.detail or f"HTTP {error.code} {error.reason}")
+    except (URLError, TimeoutError) as error:
+        raise BackendError(f"{address} does not answer: {error}") from error
+    reason = next((item.reason for item in told.items if item.status == "rejected"), told.detail)
+    if reason:
+        raise ConfigError(f"the server refuses the samples: {reason}; set nothing under limits for the demo")
+
+
+class _Item(msgspec.Struct):
+    status: str
+    reason: str = ""
+
+
+class _Answer(msgspec.Struct):
+    """What is read of the server's answer, be it receipts or a problem."""
+
+    items: list[_Item] = []
+    detail: str = ""
 
 
 async def _until_evaluated(ledger: Ledger) -> None:

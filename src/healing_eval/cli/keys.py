@@ -14,6 +14,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from healing_eval.cli.output import echo
+from healing_eval.cli.stores import opening_store
 from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import plain
 from healing_eval.config import Settings, read_settings
@@ -35,12 +37,17 @@ class KeyLine(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
 
+_data_option = click.option(
+    "--data", "data_dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the store."
+)
+
+
 @click.group()
-@click.option("--data", "data_dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the store.")
+@_data_option
 @click.pass_context
 def keys(ctx: click.Context, data_dir: Path | None) -> None:
     """Create, list and revoke API keys. Once there is a key, every request needs one."""
-    ctx.obj = read_settings(**({} if data_dir is None else {"data_dir": data_dir}))
+    ctx.obj = data_dir
 
 
 @keys.command()
@@ -49,45 +56,51 @@ def keys(ctx: click.Context, data_dir: Path | None) -> None:
     "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What it may do; repeatable."
 )
 @click.option("--project", default=DEFAULT_PROJECT, show_default=True, help="Project whose data it opens.")
+@_data_option
 @click.pass_obj
-def create(settings: Settings, name: str, scopes: Sequence[Scope], project: str) -> None:
+def create(data_before: Path | None, data_dir: Path | None, name: str, scopes: Sequence[Scope], project: str) -> None:
     """Make a key and print it. It is shown this once and stored nowhere."""
     now = datetime.now(UTC)
 
     async def make(catalog: Catalog) -> NewKey:
         return await create_key(catalog, project=project, scopes=scopes, name=name, created_at=now)
 
-    new = _with_catalog(settings, make)
-    click.echo(new.text)
+    new = _with_catalog(data_dir or data_before, make)
+    echo(new.text)
     click.echo(f"key {new.record.key_id} of project {plain(project)} may {', '.join(new.record.scopes)}", err=True)
     click.echo("keep it now: it is not stored and cannot be shown again", err=True)
 
 
 @keys.command("list")
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_data_option
 @click.pass_obj
-def list_all(settings: Settings, style: str) -> None:
+def list_all(data_before: Path | None, data_dir: Path | None, style: str) -> None:
     """List all keys, revoked ones included, oldest first."""
-    lines = [_line(key) for key in _with_catalog(settings, lambda catalog: catalog.list_keys())]
+    found = _with_catalog(data_dir or data_before, lambda catalog: catalog.list_keys())
+    lines = [_line(key) for key in found]
     if style == "json":
-        click.echo(msgspec.json.encode(lines))
+        echo(msgspec.json.encode(lines))
     elif lines:
         _print(lines)
     else:
-        click.echo("no keys yet; make one with: healing-eval keys create --scope ingest --scope read")
+        echo("no keys yet; make one with: healing-eval keys create --scope ingest --scope read")
 
 
 @keys.command()
 @click.argument("key_id")
+@_data_option
 @click.pass_obj
-def revoke(settings: Settings, key_id: str) -> None:
+def revoke(data_before: Path | None, data_dir: Path | None, key_id: str) -> None:
     """Make the key KEY_ID useless."""
     now = datetime.now(UTC)
-    _with_catalog(settings, lambda catalog: revoke_key(catalog, key_id, at=now))
-    click.echo(f"revoked {plain(key_id)}; a running server refuses it within half a minute")
+    _with_catalog(data_dir or data_before, lambda catalog: revoke_key(catalog, key_id, at=now))
+    echo(f"revoked {plain(key_id)}; a running server refuses it within half a minute")
 
 
-def _with_catalog(settings: Settings, act: Callable[[Catalog], Awaitable[T]]) -> T:
+def _with_catalog(data_dir: Path | None, act: Callable[[Catalog], Awaitable[T]]) -> T:
+    settings = read_settings(**({} if data_dir is None else {"data_dir": data_dir}))
+
     async def run() -> T:
         async with _open_catalog(settings) as catalog:
             return await act(catalog)
@@ -98,7 +111,8 @@ def _with_catalog(settings: Settings, act: Callable[[Catalog], Awaitable[T]]) ->
 @asynccontextmanager
 async def _open_catalog(settings: Settings) -> AsyncGenerator[Catalog]:
     catalog = build_catalog(settings)
-    await catalog.open()
+    with opening_store(settings):
+        await catalog.open()
     try:
         yield catalog
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from healing_eval.cli.loops import run_fast
+from healing_eval.cli.loops import groups_unwrapped, run_fast
+from healing_eval.cli.stores import opening_store
 from healing_eval.config import Settings, read_settings
-from healing_eval.errors import PluginError
+from healing_eval.errors import ConfigError, PluginError
+from healing_eval.masking import masked
 from healing_eval.pipeline.access import check_binding
 from healing_eval.telemetry import configure_logging
 from healing_eval.wiring import Services, build_services
@@ -41,30 +44,53 @@ async def run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None = 
     """Serve and work until `stop` is set, by SIGTERM or SIGINT if by nobody else.
 
     Raises:
-        ConfigError: a setting is wrong, or the address may not be bound without API keys.
+        ConfigError: a setting is wrong, the address is taken, or it may not be bound without API keys.
         PluginError: the extra `server` is not installed.
         BackendError: the store cannot be opened.
     """
-    create_app, serve = _api()
+    _api()  # refuses what is not installed before anything is made
     stop = stop or asyncio.Event()
     services = build_services(settings)
-    await services.open()
+    with opening_store(settings):
+        await services.open()
     try:
         check_binding(settings.host, keys_exist=bool(await services.catalog.list_keys()))
         _stop_on_signals(stop)
-        async with asyncio.TaskGroup() as running:
-            listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            app = create_app(services)
-            server = running.create_task(serve(app, settings.host, settings.port, ready=listening.set_result))
-            crew = running.create_task(run_crew(services, stop))
-            await asyncio.wait([listening, server], return_when=asyncio.FIRST_COMPLETED)
-            if listening.done():
-                await on_ready(_address(settings.host, listening.result()), services)
-            await _wait_for_any(stop, server, crew)
-            stop.set()
-            server.cancel()
+        with groups_unwrapped():
+            await _serve_and_work(services, on_ready, stop)
     finally:
         await services.close()
+
+
+async def _serve_and_work(services: Services, on_ready: Ready, stop: asyncio.Event) -> None:
+    create_app, serve = _api()
+    host, port = services.settings.host, services.settings.port
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def listen() -> None:
+        try:
+            await serve(create_app(services), host, port, ready=listening.set_result)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; {_advice_on(error.__cause__)}") from error
+
+    async with asyncio.TaskGroup() as running:
+        server = running.create_task(listen())
+        crew = running.create_task(run_crew(services, stop))
+        await asyncio.wait([listening, server], return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            await on_ready(_address(host, listening.result()), services)
+        await _wait_for_any(stop, server, crew)
+        stop.set()
+        server.cancel()
+
+
+def _advice_on(error: BaseException | None) -> str:
+    """Say what to do where nobody can listen."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return "stop what listens there, or choose another port with --port or HEALING_EVAL_PORT (0: a free one)"
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
+        return "choose a port above 1023 with --port or HEALING_EVAL_PORT"
+    return "choose an address of this machine with HEALING_EVAL_HOST, such as 127.0.0.1"
 
 
 def _api() -> tuple[Callable[[Services], Litestar], Callable[..., Coroutine[None, None, None]]]:
@@ -100,7 +126,7 @@ async def announce(address: str, services: Services) -> None:
     judge = settings.judge.model or "not measured: no model configured (set HEALING_EVAL_JUDGE__MODEL)"
     click.echo(f"Healing Eval listens on {address}", err=True)
     click.echo(f"  send      POST {address}/api/v1/conversations", err=True)
-    click.echo(f"  store     {settings.effective_store_url}", err=True)
+    click.echo(f"  store     {masked(settings.effective_store_url)}", err=True)
     click.echo(f"  checks    {names}", err=True)
     click.echo(f"  judge     {judge}", err=True)
     click.echo("  stop      Ctrl-C; nothing accepted is lost", err=True)

@@ -61,3 +61,24 @@ def test_a_key_without_a_scope_is_refused(keys: Any) -> None:
 
 def test_no_keys_is_said_with_the_way_to_make_one(keys: Any) -> None:
     assert "keys create" in keys("list").output
+
+
+def test_the_folder_may_be_named_after_the_verb_as_well(keys: Any, tmp_path: Path) -> None:
+    folder = str(tmp_path / "other")
+
+    made = CliRunner().invoke(main, ["keys", "create", "--data", folder, "--scope", "read"])
+
+    found = CliRunner().invoke(main, ["keys", "list", "--data", folder, "--format", "json"])
+    assert made.exit_code == found.exit_code == 0
+    (line,) = msgspec.json.decode(found.stdout)
+    assert CliRunner().invoke(main, ["keys", "revoke", line["key_id"], "--data", folder]).exit_code == 0
+    assert listed(keys) == []
+
+
+def test_a_store_that_is_none_is_named_with_what_to_do(keys: Any, tmp_path: Path) -> None:
+    (tmp_path / "healing-eval.db").write_text("these are my notes")
+
+    result = keys("list")
+
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'healing-eval.db'} is no SQLite database; move it away" in result.stderr
