@@ -19,6 +19,7 @@ import msgspec
 
 from healing_eval import plugins
 from healing_eval.cli.plugins import PluginLine, lines_of
+from healing_eval.cli.stores import fault_of, store_file
 from healing_eval.cli.text import bytes_of
 from healing_eval.config import Settings
 from healing_eval.errors import HealingEvalError
@@ -149,11 +150,15 @@ def _advice_on(line: PluginLine) -> str:
 
 
 def check_store(settings: Settings) -> Check:
-    """Does the embedded store work on this file system? Tried out on a database that is thrown away."""
-    if not settings.effective_store_url.startswith("sqlite:"):
+    """Can the store's file be one, and does SQLite work beside it? Tried out on a database that is thrown away."""
+    file = store_file(settings)
+    if file is None:
         return Check("store", "warn", "not tried: it is not the embedded one", "see whether `up` starts")
+    fault = fault_of(file)
+    if fault is not None:
+        return Check("store", "fail", fault.reason, fault.advice)
     try:
-        parent = _existing(settings.data_dir).absolute()
+        parent = _existing(file.absolute().parent)
         with tempfile.TemporaryDirectory(prefix="healing-eval-doctor-", dir=parent) as folder:
             writes_ahead = asyncio.run(_try_store(Path(folder) / "probe.db"))
     except (HealingEvalError, OSError) as error:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from healing_eval.cli.checks import Check, Status, all_checks
 from healing_eval.cli.exits import JUDGEMENT
+from healing_eval.cli.output import echo
 from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import count_of, plain
 from healing_eval.config import read_settings
@@ -32,7 +33,7 @@ def doctor(ctx: click.Context, online: bool, data_dir: Path | None, style: str) 
     """
     checks = list(examine(data_dir, online=online))
     if style == "json":
-        click.echo(msgspec.json.encode(checks))
+        echo(msgspec.json.encode(checks))
     else:
         _print(checks)
     ctx.exit(JUDGEMENT if any(check.status == "fail" for check in checks) else 0)
@@ -43,7 +44,7 @@ def examine(data_dir: Path | None, *, online: bool) -> Iterator[Check]:
     try:
         settings = read_settings(**({} if data_dir is None else {"data_dir": data_dir}))
     except ConfigError as error:
-        yield Check("settings", "fail", str(error), "correct it; `healing-eval settings` explains each")
+        yield Check("settings", "fail", str(error), "correct it, or leave it out to have the default")
         return
     yield Check("settings", "ok", "valid")
     yield from all_checks(settings, online=online)

@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from healing_eval import plugins as registry
+from healing_eval.cli.output import echo
 from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import plain
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import HealingEvalError
-from healing_eval.wiring import build_panel
+from healing_eval.masking import masked
+from healing_eval.wiring import build_model, build_panel
 
 
 class EvaluatorLine(msgspec.Struct, frozen=True):
@@ -40,6 +42,8 @@ class PluginLine(msgspec.Struct, frozen=True):
     """Name and version of the package it came with."""
     error: str | None = None
     """Why it does not load."""
+    lacks: str | None = None
+    """What keeps it from measuring, though it loads: why there is no model, for one that needs a model."""
     evaluator: EvaluatorLine | None = None
 
 
@@ -50,13 +54,17 @@ def plugins(style: str) -> None:
     settings = read_settings()
     lines = [line for group in registry.GROUPS for line in lines_of(group, settings)]
     if style == "json":
-        click.echo(msgspec.json.encode(lines))
+        echo(msgspec.json.encode(lines))
     else:
         _print(lines)
 
 
 def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
     """Load each plug-in of a group and describe it."""
+    why_no_model = fault_of_model(settings)
+    if why_no_model is not None:  # a fault of its own, and of nobody else: the rest is looked at without a model
+        without = settings.judge.model_copy(update={"model": None})
+        settings = settings.model_copy(update={"judge": without})
     for name, point in registry.found(group).items():
         error: str | None = None
         evaluator: EvaluatorLine | None = None
@@ -69,13 +77,23 @@ def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
             error = str(refusal)
         except Exception as crash:  # noqa: BLE001 - somebody else's module may raise anything while it is imported
             error = f"{type(crash).__name__}: {crash}"
-        yield PluginLine(group, name, point.value, _distribution(point), error, evaluator)
+        lacks = why_no_model if evaluator is not None and "model" in evaluator.needs else None
+        yield PluginLine(group, name, point.value, _distribution(point), error, lacks, evaluator)
+
+
+def fault_of_model(settings: Settings) -> str | None:
+    """Say why the configured model cannot be made; None when it can, or none is configured."""
+    try:
+        build_model(settings)
+    except HealingEvalError as error:
+        return str(error)
+    return None
 
 
 def _evaluator(name: str, settings: Settings) -> EvaluatorLine:
     panel = build_panel(settings.model_copy(update={"evaluators": _own_options(name, settings)}), [name])
     built = panel.evaluators[0]
-    options = settings.evaluators.get(name, {})
+    options = masked(settings.evaluators.get(name, {}))
     return EvaluatorLine(built.version, panel.rules.weights[name], built.lane, sorted(built.needs), options)
 
 
@@ -113,6 +131,8 @@ def _about(line: PluginLine) -> Text:
     about = Text(f"weight {one.weight:g}, lane {one.lane}, version {plain(one.version, 40)}")
     if one.needs:
         about.append(f", needs {', '.join(one.needs).replace('_', ' ')}")
+    if line.lacks is not None:
+        about.append(f"\ncannot measure: {plain(line.lacks)}", style="yellow")
     for option, value in one.options.items():
         about.append(f"\n{plain(option)} = {plain(value)}", style="cyan")
     return about

@@ -34,3 +34,37 @@ def test_wrong_settings_fail_and_end_the_examination(monkeypatch: pytest.MonkeyP
     assert result.exit_code == 1
     assert "port" in result.output
     assert "1 check failed" in result.output
+
+
+def test_a_typo_comes_with_what_was_meant_and_not_with_a_command_that_fails_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HEALING_EVAL_PROT", "1")
+
+    result = CliRunner().invoke(main, ["doctor"])
+
+    assert "did you mean HEALING_EVAL_PORT?" in result.output
+    assert "healing-eval settings" not in result.output
+
+
+def test_one_wrong_setting_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_JUDGE__MODEL", "gpt-4o")
+
+    result = CliRunner().invoke(main, ["doctor", "--format", "json"])
+
+    failed = [check for check in msgspec.json.decode(result.output) if check["status"] == "fail"]
+    assert [check["name"] for check in failed] == ["judge's model"]
+    assert "'judge.model' must be provider:model" in failed[0]["detail"]
+
+
+def test_a_folder_whose_store_is_something_else_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "healing-eval.db").write_text("these are my notes")
+
+    result = CliRunner().invoke(main, ["doctor", "--data", str(tmp_path), "--format", "json"])
+
+    checks = {check["name"]: check for check in msgspec.json.decode(result.output)}
+    assert result.exit_code == 1
+    assert checks["store"]["status"] == "fail"
+    assert str(tmp_path / "healing-eval.db") in checks["store"]["detail"]
+    assert "--data" in checks["store"]["advice"]
+    assert (tmp_path / "healing-eval.db").read_text() == "these are my notes"

@@ -67,3 +67,41 @@ def test_a_plugin_that_cannot_be_imported_is_shown_with_its_error() -> None:
     (line,) = lines_of(registry.STREAM, Settings())
 
     assert line.error == "RuntimeError: broken while imported"
+
+
+def test_a_wrong_model_is_held_against_those_that_need_one_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_JUDGE__MODEL", "gpt-4o")
+
+    result = CliRunner().invoke(main, ["plugins", "--format", "json"])
+
+    lines = {line["name"]: line for line in msgspec.json.decode(result.output)}
+    assert [name for name, line in lines.items() if line["error"]] == []
+    assert [name for name, line in lines.items() if line["lacks"]] == ["judge"]
+    assert "provider:model" in lines["judge"]["lacks"]
+    assert "cannot measure" in CliRunner().invoke(main, ["plugins"]).output
+
+
+def test_an_option_that_is_a_secret_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "healing-eval.toml").write_text('[evaluators.keeper]\napi_key = "hunter2"\nrounds = 3\n')
+    (tmp_path / "keeper_plugin.py").write_text(KEEPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {"keeper": EntryPoint("keeper", "keeper_plugin:Keeper", registry.EVALUATORS)}
+    monkeypatch.setattr(registry, "found", lambda group: found)
+
+    said = (
+        CliRunner().invoke(main, ["plugins"]).output + CliRunner().invoke(main, ["plugins", "--format", "json"]).output
+    )
+
+    assert "rounds = 3" in said
+    assert "hunter2" not in said
+
+
+KEEPER = """
+class Keeper:
+    name, version, weight, lane, needs = "keeper", "v1", 1.0, "checks", frozenset()
+    inapplicable = evaluate = None
+
+    @classmethod
+    def create(cls, setup):
+        return cls()
+"""

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from healing_eval.cli.main import main
-from healing_eval.cli.settings import masked
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +46,32 @@ def test_a_wrong_setting_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPat
     assert "HEALING_EVAL_PRT" in result.stderr
 
 
-def test_secrets_are_masked_wherever_they_are() -> None:
-    assert masked("postgresql://me:hunter2@db/x") == "postgresql://***@db/x"
-    assert masked({"api_key": "abc", "url": "https://u:p@h", "keys": 3}) == {
-        "api_key": "***",
-        "url": "https://***@h",
-        "keys": "***",
-    }
-    assert masked("hunter2", "evaluators.judge.token") == "***"
-    assert masked(8080, "port") == 8080
+def test_a_section_set_as_json_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_LIMITS", '{"batch": 5}')
+
+    result = CliRunner().invoke(main, ["settings", "--format", "json"])
+
+    lines = {line["name"]: line for line in msgspec.json.decode(result.output)}
+    assert (lines["limits.batch"]["value"], lines["limits.batch"]["source"]) == (5, "environment")
+    assert lines["limits.turns"]["source"] == "default"
+
+
+def test_a_refused_setting_does_not_send_the_reader_to_the_command_that_refused_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HEALING_EVAL_PROT", "1")
+
+    result = CliRunner().invoke(main, ["settings"])
+
+    assert result.exit_code == 2
+    assert "did you mean HEALING_EVAL_PORT?" in result.stderr
+    assert "healing-eval settings" not in result.stderr
+
+
+def test_an_option_that_is_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALING_EVAL_EVALUATORS__JUDGE__API_KEY", "hunter2")
+    monkeypatch.setenv("HEALING_EVAL_STORE_URL", "postgresql://db/x?password=hunter2")
+
+    said = [CliRunner().invoke(main, verb.split()).output for verb in ("settings", "plugins", "doctor", "keys list")]
+
+    assert not [text for text in said if "hunter2" in text]
