@@ -9,7 +9,6 @@ HealingEvalError
 │   └── LimitExceeded
 ├── AccessDenied
 ├── NotFound
-├── Conflict
 ├── BackendError
 └── ModelError
     ├── ModelUnavailable
@@ -68,10 +67,6 @@ class AccessDenied(HealingEvalError):
 
 class NotFound(HealingEvalError):
     """Nothing is stored under this name."""
-
-
-class Conflict(HealingEvalError):
-    """The state of the thing does not allow this change."""
 
 
 class BackendError(HealingEvalError):

@@ -14,7 +14,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
-    Conflict,
     HealingEvalError,
     InvalidInput,
     LimitExceeded,
@@ -64,7 +63,6 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
     InvalidInput: _Kind(422, "invalid-input", "Invalid input"),
     AccessDenied: _Kind(403, "access-denied", "Access denied"),
     NotFound: _Kind(404, "not-found", "Not found"),
-    Conflict: _Kind(409, "conflict", "Conflict"),
     BackendError: _Kind(503, "unavailable", "A server behind this one does not answer"),
 }
 """From the class of an error to what the client hears; the most exact class in an error's ancestry counts."""
