@@ -6,6 +6,8 @@ HealingEvalError
 ├── ConfigError
 ├── PluginError
 ├── InvalidInput
+│   ├── NotJson
+│   ├── InvalidParameter
 │   └── LimitExceeded
 ├── AccessDenied
 ├── NotFound
@@ -47,6 +49,22 @@ class InvalidInput(HealingEvalError):
         super().__init__(f"{pointer}: {reason}" if pointer else reason)
         self.pointer = pointer
         self.reason = reason
+
+
+class NotJson(InvalidInput):
+    """What was sent is no JSON at all; JSON that is not what was expected is only invalid."""
+
+
+class InvalidParameter(InvalidInput):
+    """A parameter of the query string is not what was expected.
+
+    Attributes:
+        parameter: its name.
+    """
+
+    def __init__(self, reason: str, *, parameter: str) -> None:
+        super().__init__(reason)
+        self.parameter = parameter
 
 
 class LimitExceeded(InvalidInput):

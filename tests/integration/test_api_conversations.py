@@ -240,14 +240,35 @@ def test_bad_feedback_is_refused_with_a_pointer(client: Client, feedback: Any, p
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"{}", b'{"conversations": null}', b'{"conversations": []}']
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"nonsense", 400),
+        (b"\xff", 400),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"{}", 422),
+        (b'{"conversations": null}', 422),
+        (b'{"conversations": []}', 422),
+    ],
 )
-def test_a_body_that_holds_no_conversations_is_refused_as_a_whole(client: Client, body: bytes) -> None:
+def test_a_body_that_holds_no_conversations_is_refused_as_a_whole(client: Client, body: bytes, status: int) -> None:
     answer = client.send("POST", PATH, body, JSON)
 
-    assert answer.status == 422
+    assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["detail"]
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/c-1/feedback", "/api/v1/evaluations/query"])
+def test_what_is_no_json_is_400_everywhere(client: Client, path: str) -> None:
+    client.send_conversations(conversation())
+
+    for body in (b"", b"nonsense", b'{"a": 1'):
+        answer = client.send("POST", path, body, JSON)
+        assert (answer.status, answer.json["title"]) == (400, "No JSON")
+        assert answer.json["detail"].startswith("the body is ")
 
 
 def test_ndjson_is_taken_line_by_line(client: Client) -> None:
@@ -271,7 +292,7 @@ def test_a_gzipped_body_is_taken(client: Client) -> None:
 def test_broken_gzip_is_refused(client: Client, body: bytes) -> None:
     answer = client.send("POST", PATH, body, JSON | {"Content-Encoding": "gzip"})
 
-    assert answer.status == 422
+    assert answer.status == 400
     assert "gzip" in answer.json["detail"]
 
 
@@ -341,6 +362,7 @@ def test_lists_are_filtered_and_paged(client: Client) -> None:
 def test_a_bad_parameter_is_refused(client: Client, parameters: str) -> None:
     answer = client.get(f"{PATH}?{parameters}")
 
-    assert answer.status in {400, 422}
+    assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json["detail"]
+    assert [one["parameter"] for one in answer.json["errors"]] == [parameters.partition("=")[0]]
+    assert answer.json["errors"][0]["reason"] in answer.json["detail"]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
     HealingEvalError,
     InvalidInput,
+    InvalidParameter,
     LimitExceeded,
     NotFound,
+    NotJson,
 )
 
 log = structlog.get_logger()
@@ -47,7 +49,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pointer: str | None = None
     """JSON Pointer (RFC 6901) to the offending value in the request's body."""
     errors: tuple[ParameterProblem, ...] = ()
-    """The parameters of path and query that were refused."""
+    """The parameters of the query string that were refused."""
     error_id: str | None = None
     """Names the event in the server's log, for faults of the server."""
 
@@ -60,6 +62,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 _KINDS: dict[type[HealingEvalError], _Kind] = {
     LimitExceeded: _Kind(413, "limit-exceeded", "Over a limit"),
+    NotJson: _Kind(400, "not-json", "No JSON"),
     InvalidInput: _Kind(422, "invalid-input", "Invalid input"),
     AccessDenied: _Kind(403, "access-denied", "Access denied"),
     NotFound: _Kind(404, "not-found", "Not found"),
@@ -82,6 +85,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         log.warning("request.unserved", kind=type(error).__name__, error=str(error))
         detail = "nothing of this request is stored; the same request may succeed later"
         return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(error, InvalidParameter):
+        return _respond(_parameter_problem(kind, error))
     if isinstance(error, InvalidInput):
         return _respond(_problem(kind, error.reason, error.pointer or None))
     return _respond(_problem(kind, str(error)))
@@ -89,6 +94,12 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 def _problem(kind: _Kind, detail: str, pointer: str | None = None) -> Problem:
     return Problem(type=_urn(kind.name), title=kind.title, status=kind.status, detail=detail, pointer=pointer)
+
+
+def _parameter_problem(kind: _Kind, error: InvalidParameter) -> Problem:
+    refused = ParameterProblem(error.parameter, error.reason)
+    problem = _problem(kind, f"{error.parameter}: {error.reason}")
+    return msgspec.structs.replace(problem, errors=(refused,))
 
 
 def _urn(name: str) -> str:
@@ -99,10 +110,7 @@ def _http_problem(error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _fault(error)
-    refused = cast("list[dict[str, Any]]", error.extra) if isinstance(error, ValidationException) else []
-    errors = tuple(ParameterProblem(str(one.get("key", "")), str(one.get("message", ""))) for one in refused or ())
-    detail = "; ".join(f"{one.parameter}: {one.reason}" for one in errors) or _detail(error)
-    return Problem(type="about:blank", title=status.phrase, status=status.value, detail=detail, errors=errors)
+    return Problem(type="about:blank", title=status.phrase, status=status.value, detail=_detail(error))
 
 
 def _detail(error: HTTPException) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from healing_eval.domain.revision import Submission
-from healing_eval.errors import InvalidInput, LimitExceeded
+from healing_eval.errors import InvalidInput, LimitExceeded, NotJson
 from healing_eval.formats.item import read_item
 from healing_eval.formats.jsontext import not_json
 from healing_eval.formats.limits import WireLimits
@@ -65,13 +65,14 @@ def read_body(body: bytes, content_type: str, *, project: str, limits: WireLimit
         What became of each item, in order: a bad one never costs the good ones.
 
     Raises:
+        NotJson: the body is none, and nothing in it can be told apart.
         InvalidInput: the body as a whole is nothing that could hold conversations.
         LimitExceeded: it holds more than `limits.batch`.
     """
     if content_type.partition(";")[0].strip().lower() in NDJSON_TYPES:
         items = _at_most(limits.batch, _lines_of(body))
         if not items:
-            raise InvalidInput("the body is empty; expected one conversation on each line")
+            raise NotJson("the body is empty; expected one conversation on each line")
         return [_read(item, project, limits) for item in items]
     return [_read(item, project, limits) for item in _items_of(body, limits.batch)]
 
@@ -92,8 +93,10 @@ def _items_of(body: bytes, most: int) -> list[RawItem]:
         raise _no_envelope(error) from None
     except msgspec.DecodeError as error:
         return _salvage(body, most, not_json(body, error))
-    except (RecursionError, UnicodeDecodeError):
-        return _salvage(body, most, InvalidInput("is nested too deeply or is not UTF-8"))
+    except UnicodeDecodeError:
+        return _salvage(body, most, NotJson("is not UTF-8"))
+    except RecursionError:
+        return _salvage(body, most, InvalidInput("is nested too deeply"))
     if not raws:
         raise _empty()
     if len(raws) > most:
@@ -105,7 +108,7 @@ def _salvage(body: bytes, most: int, reason: InvalidInput) -> list[RawItem]:
     """Split a body that is not JSON as a whole, if it begins as an envelope, and let each item be judged by itself."""
     items = _at_most(most, iter_items([body], max_item_bytes=len(body)))
     if not any(item.container == "envelope" for item in items):
-        raise InvalidInput(f'the body {reason.reason}; expected {{"conversations": […]}}', pointer=reason.pointer)
+        raise type(reason)(f'the body {reason.reason}; expected {{"conversations": […]}}', pointer=reason.pointer)
     return items
 
 

@@ -18,7 +18,7 @@ from healing_eval.formats.fields import (
     shown,
     wrong,
 )
-from healing_eval.formats.jsontext import decode_object
+from healing_eval.formats.jsontext import decode_body
 from healing_eval.formats.limits import WireLimits
 from healing_eval.formats.repair import repair
 
@@ -37,7 +37,7 @@ def read_feedback(body: bytes, limits: WireLimits, known_turn_ids: Collection[Tu
         InvalidInput: with a pointer into the body; also when the body says nothing at all.
     """
     repaired, _ = repair(body)
-    annotations = annotations_of(decode_object(repaired), limits, known_turn_ids)
+    annotations = annotations_of(decode_body(repaired), limits, known_turn_ids)
     if not annotations:
         raise InvalidInput(f"says nothing; expected at least one of {', '.join(_KNOWN)}")
     return annotations
