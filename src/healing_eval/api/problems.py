@@ -11,6 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from healing_eval.api.methods import allowed
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
@@ -74,7 +75,7 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Turn any error into an answer, and log what is our fault."""
     if isinstance(error, HTTPException):
-        return _respond(_http_problem(error), error.headers)
+        return _respond(_http_problem(error), _headers_of(error))
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
         return _respond(_fault(error))
@@ -117,8 +118,15 @@ def _detail(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return "there is nothing at this path; the API is described at /schema"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"this path takes: {(error.headers or {}).get('allow', 'other methods')}"
+        return f"this path takes: {(_headers_of(error) or {}).get('allow', 'other methods')}"
     return error.detail
+
+
+def _headers_of(error: HTTPException) -> dict[str, str] | None:
+    given = error.headers or {}
+    if "allow" not in given:
+        return error.headers
+    return given | {"allow": allowed(given["allow"].split(", "))}
 
 
 def _fault(error: Exception) -> Problem:

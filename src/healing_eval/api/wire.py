@@ -1,7 +1,7 @@
 """What may be sent? The shapes of the requests, for the OpenAPI; `formats/` reads the bytes and is more tolerant.
 
-Attribute docstrings become the descriptions there. Unknown fields are kept with the body and never lost, except those of
-feedback that comes by itself: they would be, so they are refused.
+Attribute docstrings become the descriptions there. Unknown fields are kept with the body and never lost, except those
+of feedback that comes by itself: they would be, so they are refused.
 """
 
 from __future__ import annotations
