@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 from urllib.error import URLError
 
@@ -100,3 +101,19 @@ def test_starting_says_one_screen_of_useful_lines_and_no_warning(start: Start) -
     assert "warning" not in said.lower()
     assert len(said.splitlines()) <= 12
     assert "judge     not measured: no model configured" in said
+
+
+def test_it_is_not_ready_while_nothing_can_be_written(start: Start) -> None:
+    running, numbers = start(largest_file_kib="3000"), count()
+    ready, _ = running.call("GET", "/readyz")
+
+    wait_until(lambda: not takes_a_conversation(running, next(numbers)))
+
+    assert ready == 200
+    assert running.call("GET", "/readyz")[0] == 503
+    assert running.call("GET", "/healthz")[0] == 200
+
+
+def takes_a_conversation(running: Running, number: int) -> bool:
+    batch = [conversation(f"{number}-{place}", reply="yes " * 500) for place in range(100)]
+    return running.call("POST", "/api/v1/conversations", {"conversations": batch})[0] == 202
