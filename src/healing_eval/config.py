@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("healing-eval-data")
-    """Folder of the embedded store; made when needed."""
+    """Folder of the embedded store; made when needed. One process works on it at a time."""
     store_url: str | None = None
     """Where conversations and verdicts are kept. None: a SQLite file in the data directory."""
     stream_url: str = "memory://"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -88,6 +91,30 @@ def test_a_termination_signal_ends_it_cleanly(start: Start) -> None:
     assert exit_code == 0
     again = start()
     wait_until(lambda: again.verdict("last") is not None)
+
+
+def test_a_second_one_on_the_same_folder_is_refused_in_one_line(start: Start, tmp_path: Path) -> None:
+    first = start()
+
+    second = subprocess.run(
+        [str(Path(sys.executable).parent / "healing-eval"), "up", "--port", "0", "--data", str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert second.returncode == 2
+    (line,) = second.stderr.splitlines()
+    assert str(tmp_path / "data") in line
+    assert f"process {first.process.pid}" in line
+    assert first.call("GET", "/readyz")[0] == 200
+
+
+def test_a_killed_one_leaves_its_folder_to_the_next(start: Start) -> None:
+    start().kill()
+
+    assert start().call("GET", "/readyz")[0] == 200
 
 
 def test_it_refuses_to_listen_elsewhere_than_on_loopback_without_a_key(start: Start) -> None:

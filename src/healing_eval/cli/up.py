@@ -19,6 +19,7 @@ from healing_eval.masking import masked
 from healing_eval.pipeline.access import check_binding
 from healing_eval.telemetry import configure_logging
 from healing_eval.wiring import Services, build_services
+from healing_eval.worker.alone import working_alone
 from healing_eval.worker.crew import run_crew
 
 if TYPE_CHECKING:
@@ -44,11 +45,17 @@ async def run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None = 
     """Serve and work until `stop` is set, by SIGTERM or SIGINT if by nobody else.
 
     Raises:
-        ConfigError: a setting is wrong, the address is taken, or it may not be bound without API keys.
+        ConfigError: a setting is wrong, the address is taken or may not be bound without API keys, or another process
+            works on the store.
         PluginError: the extra `server` is not installed.
         BackendError: the store cannot be opened.
     """
     _api()  # refuses what is not installed before anything is made
+    with working_alone(settings.effective_store_url):
+        await _run(settings, on_ready, stop)
+
+
+async def _run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None) -> None:
     stop = stop or asyncio.Event()
     services = build_services(settings)
     with opening_store(settings):
