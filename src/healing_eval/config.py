@@ -83,6 +83,8 @@ class WorkerSettings(_Section):
     """How often the store is searched for conversations whose message was lost, in seconds."""
     max_attempts: PositiveInt = 5
     """How often a conversation is tried before it is marked failed."""
+    retry_for_seconds: NonNegativeFloat = 900.0
+    """How long a conversation is tried again while a model does not answer, in seconds; then the failure is final."""
 
 
 class LogSettings(_Section):

@@ -97,9 +97,14 @@ class Running:
 KEY = "sk-nobody-may-read-this"
 
 
-def judged_by(fake: FakeModel) -> dict[str, str]:
-    """The environment in which a fake model judges."""
-    return {"HEALING_EVAL_JUDGE__MODEL": "openai:fake", "OPENAI_BASE_URL": fake.base_url, "OPENAI_API_KEY": KEY}
+def judged_by(fake: FakeModel, *, retry_for_seconds: float = 1) -> dict[str, str]:
+    """The environment in which a fake model judges; what it does not answer is a failure almost at once."""
+    return {
+        "HEALING_EVAL_JUDGE__MODEL": "openai:fake",
+        "HEALING_EVAL_WORKER__RETRY_FOR_SECONDS": f"{retry_for_seconds}",
+        "OPENAI_BASE_URL": fake.base_url,
+        "OPENAI_API_KEY": KEY,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
-from tests.acceptance.conftest import Running, wait_until
+from tests.acceptance.conftest import Running, judged_by, wait_until
+
+from healing_eval.testing.fake_model import FakeModel
 
 Start = Callable[..., Running]
 
@@ -128,6 +130,44 @@ def test_starting_says_one_screen_of_useful_lines_and_no_warning(start: Start) -
     assert "warning" not in said.lower()
     assert len(said.splitlines()) <= 12
     assert "judge     not measured: no model configured" in said
+
+
+@pytest.fixture
+def model_down(fake_model: FakeModel) -> Iterator[FakeModel]:
+    before, fake_model.mode = fake_model.mode, "503"
+    yield fake_model
+    fake_model.mode = before
+
+
+def test_an_outage_of_the_model_ends_with_its_verdict_even_after_a_kill(start: Start, model_down: FakeModel) -> None:
+    running = start(**judged_by(model_down, retry_for_seconds=60))
+    running.send(conversation("c-1"))
+    wait_until(lambda: status_of(running, "c-1") == "evaluating")
+    asked = model_down.requests
+    wait_until(lambda: model_down.requests > asked + 4)
+
+    running.kill()
+    again = start(**judged_by(model_down, retry_for_seconds=60))
+    model_down.mode = "ok"
+
+    evaluated = again.evaluated("c-1")
+    assert evaluated["by"]["judge"]["result"]["status"] == "measured"
+    assert "judge" not in {one["evaluator"] for one in evaluated["verdict"]["missing"]}
+
+
+def test_a_model_that_stays_down_is_a_failure_that_is_said(start: Start, model_down: FakeModel) -> None:
+    running = start(**judged_by(model_down))
+    running.send(conversation("c-1"))
+
+    evaluated = running.evaluated("c-1")
+
+    assert evaluated["conversation"]["status"] == "done"
+    assert evaluated["by"]["judge"]["result"]["kind"] == "ModelUnavailable"
+    assert evaluated["by"]["heuristic"]["result"]["status"] == "measured"
+
+
+def status_of(running: Running, name: str) -> str:
+    return running.call("GET", f"/api/v1/conversations/{name}")[1]["conversation"]["status"]
 
 
 def test_it_is_not_ready_while_nothing_can_be_written(start: Start) -> None:

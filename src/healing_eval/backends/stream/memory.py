@@ -86,11 +86,14 @@ class MemoryStream:
             of.messages.pop(delivery.message_id, None)
             of.held.pop(delivery.message_id, None)
 
-    async def release(self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float) -> None:
+    async def release(
+        self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float, tried: bool = True
+    ) -> None:
         to = self._lane(lane)
         due = self._clock() + delay_seconds
         for delivery in deliveries:
             if to.held.pop(delivery.message_id, None) is not None:
+                to.messages[delivery.message_id].attempts -= 0 if tried else 1
                 heapq.heappush(to.delayed, (due, self._next(), delivery.message_id))
         to.changed.set()
 
