@@ -131,9 +131,12 @@ async def announce(address: str, services: Services) -> None:
     settings = services.settings
     names = ", ".join(one.name for one in services.panel.evaluators if "model" not in one.needs)
     judge = settings.judge.model or "not measured: no model configured (set HEALING_EVAL_JUDGE__MODEL)"
-    click.echo(f"Healing Eval listens on {address}", err=True)
-    click.echo(f"  send      POST {address}/api/v1/conversations", err=True)
-    click.echo(f"  store     {masked(settings.effective_store_url)}", err=True)
-    click.echo(f"  checks    {names}", err=True)
-    click.echo(f"  judge     {judge}", err=True)
-    click.echo("  stop      Ctrl-C; nothing accepted is lost", err=True)
+    lines = (
+        f"Healing Eval listens on {address}",
+        f"  send      POST {address}/api/v1/conversations",
+        f"  store     {masked(settings.effective_store_url)}",
+        f"  checks    {names}",
+        f"  judge     {judge}",
+        "  stop      Ctrl-C; nothing accepted is lost",
+    )
+    click.echo("\n".join(lines), err=True)  # at once, so that whoever waits for the first line has them all
