@@ -1,7 +1,8 @@
 """In which order is a request of conversations taken?
 
-Read each item by itself, store the good ones in one transaction, ring the lanes, answer one entry for each item. What
-is answered as taken is committed: the store is the truth, and a bell that cannot be rung now is rung by the sweeper.
+Read each item by itself; store the good ones in one transaction, which requests that arrive together share; ring the
+lanes; answer one entry for each item. What is answered as taken is committed: the store is the truth, and a bell that
+cannot be rung now is rung by the sweeper.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from healing_eval.domain.revision import Receipt, RevisionKey, Status, Submissio
 from healing_eval.errors import BackendError
 from healing_eval.formats.body import Rejection, read_body
 from healing_eval.formats.limits import WireLimits
+from healing_eval.pipeline.together import SharedAdds
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
@@ -70,7 +72,7 @@ class Ingest:
     """Takes the bytes of a request."""
 
     def __init__(self, ledger: Ledger, stream: Stream, lanes: Sequence[str], limits: WireLimits) -> None:
-        self._ledger = ledger
+        self._adds = SharedAdds(ledger, lanes)
         self._stream = stream
         self._lanes = lanes
         self._limits = limits
@@ -84,7 +86,7 @@ class Ingest:
         """
         entries = await self._read(body, content_type, project)
         submissions = [entry for entry in entries if isinstance(entry, Submission)]
-        receipts = await self._ledger.add(submissions, self._lanes) if submissions else []
+        receipts = await self._adds.add(submissions) if submissions else []
         await self._ring(receipts)
         answer = _answer(entries, receipts)
         for status, count in Counter(item.status for item in answer.items).items():

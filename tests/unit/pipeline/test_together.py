@@ -1,0 +1,130 @@
+"""Who arrives together, goes together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+
+from healing_eval.domain.revision import Receipt, RevisionKey, Submission
+from healing_eval.errors import BackendError
+from healing_eval.pipeline.together import MOST_TOGETHER, SharedAdds
+from healing_eval.ports.ledger import Ledger
+from healing_eval.testing.builders import a_conversation, a_submission
+
+
+def submission(name: str) -> Submission:
+    return a_submission(a_conversation(name))
+
+
+class SlowShelf:
+    """Holds each transaction open until it is let go, and remembers what was in it."""
+
+    def __init__(self) -> None:
+        self.transactions: list[list[str]] = []
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.fails_with: Exception | None = None
+        self.poison = ""
+
+    async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
+        names = [one.conversation.conversation_id for one in submissions]
+        self.transactions.append(names)
+        self.begun.set()
+        await self.go_on.wait()
+        if self.fails_with is not None:
+            raise self.fails_with
+        if self.poison in names:
+            raise ValueError(self.poison)
+        return [Receipt("accepted", RevisionKey(one.conversation.key, 1), "pending") for one in submissions]
+
+
+def adds(shelf: SlowShelf) -> SharedAdds:
+    return SharedAdds(cast("Ledger", shelf), ("checks",))
+
+
+async def send(to: SharedAdds, *names: str) -> list[bytes]:
+    receipts = await to.add([submission(name) for name in names])
+    return [receipt.revision_key.conversation_key for receipt in receipts]
+
+
+def keys_of(*names: str) -> list[bytes]:
+    return [submission(name).conversation.key for name in names]
+
+
+async def test_who_arrives_during_a_transaction_shares_the_next_one_and_gets_the_own_receipts() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    first = asyncio.create_task(send(shared, "a"))
+    await shelf.begun.wait()
+
+    later = [asyncio.create_task(send(shared, *names)) for names in (("b",), ("c", "d"), ("e",))]
+    await asyncio.sleep(0)
+    shelf.go_on.set()
+
+    assert await first == keys_of("a")
+    assert [await one for one in later] == [keys_of("b"), keys_of("c", "d"), keys_of("e")]
+    assert shelf.transactions == [["a"], ["b", "c", "d", "e"]]
+
+
+async def test_a_shared_transaction_has_a_largest_size() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    first = asyncio.create_task(send(shared, "a"))
+    await shelf.begun.wait()
+    large = [f"x{number}" for number in range(MOST_TOGETHER)]
+
+    later = [asyncio.create_task(send(shared, *names)) for names in (("b",), large, ("c",))]
+    await asyncio.sleep(0)
+    shelf.go_on.set()
+    await asyncio.gather(first, *later)
+
+    assert [len(one) for one in shelf.transactions] == [1, 1, MOST_TOGETHER, 1]
+
+
+async def test_an_outage_refuses_all_who_shared_it_and_nobody_after_it() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    shelf.fails_with = BackendError("the disk is full")
+    shelf.go_on.set()
+
+    for name in ("a", "b"):
+        with pytest.raises(BackendError, match="the disk is full"):
+            await send(shared, name)
+    shelf.fails_with = None
+
+    assert await send(shared, "a") == keys_of("a")
+
+
+async def test_a_fault_of_ours_costs_only_the_request_that_causes_it() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    shelf.poison = "bad"
+    first = asyncio.create_task(send(shared, "a"))
+    await shelf.begun.wait()
+
+    later = [asyncio.create_task(send(shared, name)) for name in ("b", "bad", "c")]
+    await asyncio.sleep(0)
+    shelf.go_on.set()
+    done = await asyncio.gather(first, *later, return_exceptions=True)
+
+    assert done[:2] == [keys_of("a"), keys_of("b")]
+    assert isinstance(done[2], ValueError)
+    assert done[3] == keys_of("c")
+
+
+async def test_a_client_that_has_gone_takes_nothing_from_the_others() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    gone = asyncio.create_task(send(shared, "a"))
+    await shelf.begun.wait()
+    other = asyncio.create_task(send(shared, "b"))
+    await asyncio.sleep(0)
+
+    gone.cancel()
+    shelf.go_on.set()
+
+    assert await other == keys_of("b")
+    assert gone.cancelled() or gone.cancelling()
