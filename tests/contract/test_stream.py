@@ -9,3 +9,10 @@ class TestMemoryStream(StreamContract):
     @pytest.fixture
     def url(self) -> str:
         return "memory://"
+
+
+@pytest.mark.services
+class TestRedisStream(StreamContract):
+    @pytest.fixture
+    def url(self, redis_url: str) -> str:
+        return redis_url
