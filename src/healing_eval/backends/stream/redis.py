@@ -20,8 +20,9 @@ import structlog
 from healing_eval.backends.redis import scripts
 from healing_eval.backends.redis.address import Address, read_address, tagged
 from healing_eval.backends.redis.capability import Capabilities
-from healing_eval.backends.redis.link import Link, Part, Script, ShortCircuit, ask_quickly, refused
+from healing_eval.backends.redis.link import Link, Part, Script, ShortCircuit, refused
 from healing_eval.backends.redis.messages import BYTES, FIELD, Unreadable, delivery_of, packed, unpacked
+from healing_eval.backends.redis.outbox import Outbox
 from healing_eval.domain.query import Page
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
@@ -34,6 +35,8 @@ T = TypeVar("T")
 GROUP = "workers"
 AT_ONCE = 1000
 """Messages in one script: Redis serves nobody else meanwhile."""
+REMAKES = 3
+"""How often a group is made again during one call; one that vanishes more often is somebody's doing."""
 APPEND_CONNECTIONS = 16
 READ_CONNECTIONS = 64
 OTHER_CONNECTIONS = 16
@@ -42,8 +45,8 @@ OTHER_CONNECTIONS = 16
 class Patience(msgspec.Struct, frozen=True):
     """How long is waited for what, in seconds."""
 
-    append: float = 0.45
-    """For an append as a whole: a post is answered within a second, whatever happens here."""
+    append: float = 0.4
+    """For an append: a post is answered within a second, whatever happens here."""
     append_rest: float = 1.0
     """How long appends fail at once after one of them got no answer."""
     answer: float = 2.0
@@ -68,6 +71,7 @@ class _Lane:
         self.dead = f"{self.stream}:dead"
         self.consumers: set[str] = set()
         """Those of this process."""
+        self.outbox: Outbox | None = None
         self.ripen_at = 0.0
         self.claim_at = 0.0
         self.claim_from: Part = "0-0"
@@ -102,10 +106,11 @@ class RedisStream:
             log.warning("stream.unreachable", error=str(error))
 
     async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
-        to = self._lane(lane).stream
-        for first in range(0, len(keys), AT_ONCE):
-            messages = packed(keys[first : first + AT_ONCE])
-            await ask_quickly(self._appending, self._circuit, self._patience.append, scripts.APPEND, to, messages)
+        of = self._lane(lane)
+        if of.outbox is None:
+            of.outbox = Outbox(lambda messages: self._send(of, messages))
+        if keys:
+            await of.outbox.put(packed(keys))
 
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
         of = self._lane(lane)
@@ -183,6 +188,10 @@ class RedisStream:
             found = self._lanes[name] = _Lane(self._prefix, name)
         return found
 
+    async def _send(self, lane: _Lane, messages: bytes) -> None:
+        for some in _portions(messages, AT_ONCE * BYTES):
+            await self._circuit.guard(lambda: self._appending.run(scripts.APPEND, lane.stream, some))  # noqa: B023 - awaited here
+
     async def _make_group(self, lane: _Lane) -> None:
         """Make the lane's stream and group; the group begins with what was appended before there was one."""
         try:
@@ -193,13 +202,14 @@ class RedisStream:
 
     async def _grouped(self, lane: _Lane, act: Callable[[], Awaitable[T]]) -> T:
         """Do something that needs the lane's group; if it has vanished, make it and do it again."""
-        try:
-            return await act()
-        except BackendError as error:
-            if not _group_is_missing(error):
-                raise
-        log.warning("stream.group_vanished", lane=lane.name)
-        await self._make_group(lane)
+        for _ in range(REMAKES):
+            try:
+                return await act()
+            except BackendError as error:
+                if not _group_is_missing(error):
+                    raise
+            log.warning("stream.group_vanished", lane=lane.name)
+            await self._make_group(lane)
         return await act()
 
     async def _on_group(self, lane: _Lane, script: Script, *parts: Part) -> Any:
@@ -277,11 +287,11 @@ class RedisStream:
 def _group_is_missing(error: BackendError) -> bool:
     answer = refused(error) or ""
     # A reader that waits on a stream while it is removed is told so in other words.
-    return answer.startswith(("NOGROUP", "UNBLOCKED")) or "NOGROUP" in answer
+    return answer.startswith(("NOGROUP", "UNBLOCKED"))
 
 
-def _portions(parts: Sequence[Part]) -> Iterable[Sequence[Any]]:
-    return (parts[first : first + AT_ONCE] for first in range(0, len(parts), AT_ONCE))
+def _portions(parts: Any, size: int = AT_ONCE) -> Iterable[Any]:
+    return (parts[first : first + size] for first in range(0, len(parts), size))
 
 
 def _with_attempts(deliveries: Sequence[Delivery]) -> list[Part]:

@@ -50,7 +50,14 @@ class RedisServer(Process):
 
     def ask(self, command: str) -> str:
         """Send one command in plain words and give the first line of the answer."""
+        return self._exchange(command, whole=False)
+
+    def ask_all(self, command: str) -> str:
+        """Send one command in plain words and give the whole answer as it came."""
+        return self._exchange(command, whole=True)
+
+    def _exchange(self, command: str, *, whole: bool) -> str:
         with socket.create_connection(("127.0.0.1", self.port), timeout=ASK_SECONDS) as connection:
-            connection.sendall(command.encode() + b"\r\n")
+            connection.sendall(command.encode() + b"\r\nQUIT\r\n")
             with connection.makefile("rb") as answer:
-                return answer.readline().decode().rstrip()
+                return (answer.read() if whole else answer.readline()).decode(errors="replace").rstrip()
