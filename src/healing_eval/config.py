@@ -83,6 +83,8 @@ class WorkerSettings(_Section):
     """How often the store is searched for conversations whose message was lost, in seconds."""
     max_attempts: PositiveInt = 5
     """How often a conversation is tried before it is marked failed."""
+    dead_letters: PositiveInt = 10_000
+    """How many messages that were set aside are kept on each lane; the oldest are dropped."""
 
 
 class LogSettings(_Section):
@@ -112,7 +114,7 @@ class Settings(BaseSettings):
     store_url: str | None = None
     """Where conversations and verdicts are kept. None: a SQLite file in the data directory."""
     stream_url: str = "memory://"
-    """What rings the workers. memory:// works within one process."""
+    """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key to exist."""
     port: int = Field(default=8080, ge=0, le=65535)
