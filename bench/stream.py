@@ -9,7 +9,6 @@ bytes of memory and how many keys Redis holds for what was processed.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import statistics
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 import msgspec
+from redis.utils import HIREDIS_AVAILABLE
 
 from healing_eval import plugins
 from healing_eval.cli.loops import run_fast
@@ -116,12 +116,11 @@ def main(arguments: list[str]) -> None:
     finally:
         server.remove()
     figures, grown, names = results[0]
-    parser = "hiredis" if importlib.util.find_spec("hiredis") else "redis-py's own parser"
     if "--json" in arguments:
-        print(
-            json.dumps({"figures": msgspec.to_builtins(figures), "bytes_per_processed_message": grown, "keys": names})
-        )
+        told = {"figures": msgspec.to_builtins(figures), "bytes_per_processed_message": grown, "keys": names}
+        print(json.dumps(told))
         return
+    parser = "hiredis" if HIREDIS_AVAILABLE else "redis-py's own parser"
     print(f"append + read + acknowledge, {parser}, Redis with appendfsync everysec; medians of {ROUNDS}")
     for one in figures:
         print(
@@ -130,7 +129,7 @@ def main(arguments: list[str]) -> None:
             f"server {one.server_ms:.4f}"
         )
     print(
-        f"Redis memory per processed message: {grown:.2f} bytes; {names} key left, which is the lane's stream and group"
+        f"Redis memory per processed message: {grown:.1f} bytes; keys left: {names}, the lane's stream with its group"
     )
 
 

@@ -293,6 +293,20 @@ async def test_a_poison_entry_is_buried_and_holds_up_nobody(
     assert await stream.depth(LANE) == 2
 
 
+async def test_a_poison_entry_holds_up_nobody_while_redis_is_full(server: RedisServer, stream: RedisStream) -> None:
+    server.ask(f"XADD {STREAM} * other thing")
+    await stream.append(LANE, keys_of(1))
+    server.ask("CONFIG SET maxmemory 1")
+
+    taken = await stream.read(LANE, "a", count=9, wait_seconds=1)
+
+    await stream.ack(LANE, taken)
+    server.ask("CONFIG SET maxmemory 0")
+    assert read_keys(taken) == keys_of(1)
+    assert await stream.claim(LANE, "b", count=9, idle_seconds=0) == []
+    assert len((await stream.list_dead(LANE, limit=9)).items) == 1
+
+
 async def test_a_poison_entry_cannot_be_revived_but_dropped(server: RedisServer, stream: RedisStream) -> None:
     server.ask(f"XADD {STREAM} * other thing")
     await stream.read(LANE, "a", count=9, wait_seconds=0)

@@ -36,9 +36,10 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-@pytest.fixture
-async def stream() -> AsyncIterator[Stream]:
-    opened: Stream = plugins.load_for_url(plugins.STREAM, "memory://").from_url("memory://")  # type: ignore[attr-defined]
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
+async def stream(request: pytest.FixtureRequest) -> AsyncIterator[Stream]:
+    url = "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
+    opened: Stream = plugins.load_for_url(plugins.STREAM, url).from_url(url)  # type: ignore[attr-defined]
     await opened.open([LANE])
     yield opened
     await opened.close()

@@ -37,9 +37,16 @@ class Capabilities:
         self._removes = bool(removes)
 
     async def removes_at_once(self) -> bool:
-        """Whether one command of its own acknowledges and removes (Redis 8.2)."""
+        """Whether one command of its own acknowledges and removes (Redis 8.2).
+
+        Raises:
+            BackendError: it cannot be found out now.
+        """
         if self._removes is None:
-            await self.check()
+            try:
+                await self.check()
+            except ConfigError as error:  # we are past the start, and somebody may be mending it
+                raise BackendError(str(error)) from error
         return bool(self._removes)
 
 

@@ -238,9 +238,15 @@ class RedisStream:
             try:
                 readable.append(delivery_of(entry_id, fields, delivered))
             except Unreadable as fault:
-                log.error("stream.unreadable_entry", lane=lane.name, entry=entry_id.decode(), reason=str(fault))
-                await self._bury(lane, [entry_id, delivered], str(fault))
+                await self._bury_unreadable(lane, [entry_id, delivered], str(fault))
         return readable
+
+    async def _bury_unreadable(self, lane: _Lane, pair: Sequence[Part], reason: str) -> None:
+        log.error("stream.unreadable_entry", lane=lane.name, reason=reason)
+        try:
+            await self._bury(lane, pair, reason)
+        except BackendError as error:  # as when Redis is full: it is claimed later, and the others go on now
+            log.warning("stream.cannot_bury", lane=lane.name, error=str(error))
 
     async def _bury(self, lane: _Lane, pairs: Sequence[Part], reason: str) -> None:
         for some in _portions(pairs):

@@ -1,4 +1,7 @@
-"""Is each version of Redis asked in its own words? Stood in for by a server that only pretends: 8.2 is in no package."""
+"""Is each version of Redis asked in its own words?
+
+The server here only pretends: Debian's Redis is 7.0, and what 8.2 really does is not tried.
+"""
 
 from __future__ import annotations
 
