@@ -89,10 +89,13 @@ class Stream(Protocol):
         """Say that these are done; they are never handed out again."""
         ...
 
-    async def release(self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float) -> None:
+    async def release(
+        self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float, tried: bool = True
+    ) -> None:
         """Give these back, to be handed out again to anybody after `delay_seconds`.
 
-        What was handed out to somebody else meanwhile stays there.
+        Unless they were `tried`, this handing out does not count as an attempt. What was handed out to somebody else
+        meanwhile stays there.
         """
         ...
 

@@ -105,6 +105,14 @@ class StreamContract:
         again = await stream.read("checks", "worker-2", count=9, wait_seconds=5)
         assert [(one.revision_key, one.attempt) for one in again] == [(keys_of(1)[0], 2)]
 
+    async def test_what_is_given_back_untried_has_not_been_attempted(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        await stream.release("checks", await self.take(stream), delay_seconds=0, tried=False)
+
+        again = await stream.read("checks", "worker-2", count=9, wait_seconds=5)
+
+        assert [(one.revision_key, one.attempt) for one in again] == [(keys_of(1)[0], 1)]
+
     async def test_what_is_given_back_for_later_is_not_handed_out_now(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(1))
         await stream.release("checks", await self.take(stream), delay_seconds=3600)

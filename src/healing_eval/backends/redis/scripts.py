@@ -64,13 +64,13 @@ RELEASE = Script(
     + f"""
 local now = redis.call('TIME')
 local due = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2]
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local id = ARGV[i]
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1)[1]
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   local message = entry and message_of(entry) or ''
   if pending and message ~= '' and attempts_of(message) + pending[4] == tonumber(ARGV[i + 1]) then
-    message = with_attempts(message, tonumber(ARGV[i + 1]))
+    message = with_attempts(message, ARGV[i + 1] - 1 + ARGV[3])
     if tonumber(ARGV[2]) > 0 then
       redis.call('ZADD', KEYS[2], due, id .. ':' .. message)
     else
@@ -83,7 +83,7 @@ end
 """,
     keys=2,
 )
-"""stream, delayed; group, delay in milliseconds, then id and attempt of each.
+"""stream, delayed; group, delay in milliseconds, 1 if this counts as an attempt, else 0, then id and attempt of each.
 
 An attempt that is not the current one was taken over by somebody else, or is not in anybody's hands any more.
 """

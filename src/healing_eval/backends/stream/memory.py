@@ -92,13 +92,16 @@ class MemoryStream:
             of.messages.pop(delivery.message_id, None)
             of.held.pop(delivery.message_id, None)
 
-    async def release(self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float) -> None:
+    async def release(
+        self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float, tried: bool = True
+    ) -> None:
         to = self._lane(lane)
         due = self._clock() + delay_seconds
         for delivery in deliveries:
             message = to.messages.get(delivery.message_id)
             if message is not None and message.attempts == delivery.attempt and delivery.message_id in to.held:
                 del to.held[delivery.message_id]
+                message.attempts -= 0 if tried else 1
                 heapq.heappush(to.delayed, (due, self._next(), delivery.message_id))
         to.changed.set()
 

@@ -145,11 +145,13 @@ class RedisStream:
         for ids in _portions([delivery.message_id for delivery in deliveries]):
             await self._remove(of, ids)
 
-    async def release(self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float) -> None:
+    async def release(
+        self, lane: str, deliveries: Sequence[Delivery], *, delay_seconds: float, tried: bool = True
+    ) -> None:
         of = self._lane(lane)
         delay = math.ceil(1000 * delay_seconds)
         for pairs in _portions(_with_attempts(deliveries)):
-            await self._on_group(of, scripts.RELEASE, of.stream, of.delayed, GROUP, delay, *pairs)
+            await self._on_group(of, scripts.RELEASE, of.stream, of.delayed, GROUP, delay, int(tried), *pairs)
         of.ripen_at = min(of.ripen_at, time.monotonic() + delay_seconds)
 
     async def depth(self, lane: str) -> int:
