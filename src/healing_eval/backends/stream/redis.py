@@ -130,6 +130,7 @@ class RedisStream:
         now = time.monotonic()
         if now < min(of.claim_at, now + idle_seconds / 10):
             return []
+        await self._forget_consumers(of)
         start = of.claim_from
         claimed = await self._grouped(of, lambda: self._claim_from(of, consumer, count, idle_seconds))
         if not claimed and start != "0-0" and of.claim_from == "0-0":
@@ -137,7 +138,6 @@ class RedisStream:
         if not claimed and of.claim_from == "0-0":
             # Workers ask before every read. Nothing becomes idle much faster than in its own time.
             of.claim_at = now + idle_seconds / 10
-        await self._forget_consumers(of)
         return claimed
 
     async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
