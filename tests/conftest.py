@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from healing_eval.testing.servers.process import MissingServer
+from healing_eval.testing.servers.process import MissingServer, wait_until_ready
 from healing_eval.testing.servers.redis import RedisServer
 
 
@@ -44,6 +44,23 @@ def redis_server() -> Iterator[RedisServer]:
 def redis_url(redis_server: RedisServer) -> str:
     """Names of one's own on the common Redis."""
     return f"{redis_server.url}?prefix={uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisServer]:
+    """A cluster of one node: it refuses what reaches over slots, and a script that touches keys it did not name."""
+    server = a_redis(extra=["--cluster-enabled", "yes"])
+    server.start()
+    server.ask("CLUSTER ADDSLOTSRANGE 0 16383")
+    wait_until_ready(lambda: "cluster_state:ok" in server.ask_all("CLUSTER INFO"), "the cluster")
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def redis_cluster_url(redis_cluster: RedisServer) -> str:
+    """Names of one's own on the common cluster."""
+    return f"{redis_cluster.url}?prefix={uuid4().hex}"
 
 
 @pytest.fixture

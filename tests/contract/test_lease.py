@@ -16,3 +16,10 @@ class TestRedisLease(LeaseContract):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
+
+
+@pytest.mark.services
+class TestRedisLeaseByTheRulesOfACluster(LeaseContract):
+    @pytest.fixture
+    def url(self, redis_cluster_url: str) -> str:
+        return redis_cluster_url
