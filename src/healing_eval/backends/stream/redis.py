@@ -294,8 +294,8 @@ class RedisStream:
 
 def _group_is_missing(error: BackendError) -> bool:
     answer = refused(error) or ""
-    # A reader that waits on a stream while it is removed is told so in other words.
-    return answer.startswith(("NOGROUP", "UNBLOCKED"))
+    # Who waits on a stream while it is removed, or asks for its consumers after that, is told so in other words.
+    return answer.startswith(("NOGROUP", "UNBLOCKED", "no such key"))
 
 
 def _portions(parts: Any, size: int = AT_ONCE) -> Iterable[Any]:
