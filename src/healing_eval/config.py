@@ -83,6 +83,8 @@ class WorkerSettings(_Section):
     """How often the store is searched for conversations whose message was lost, in seconds."""
     max_attempts: PositiveInt = 5
     """How often a conversation is tried before it is marked failed."""
+    retry_for_seconds: NonNegativeFloat = 900.0
+    """How long a conversation is tried again while a model does not answer, in seconds; then the failure is final."""
     dead_letters: PositiveInt = 10_000
     """How many messages that were set aside are kept on each lane; the oldest are dropped."""
 
@@ -110,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("healing-eval-data")
-    """Folder of the embedded store; made when needed."""
+    """Folder of the embedded store; made when needed. One process works on it at a time."""
     store_url: str | None = None
     """Where conversations and verdicts are kept. None: a SQLite file in the data directory."""
     stream_url: str = "memory://"

@@ -6,10 +6,11 @@ HealingEvalError
 ├── ConfigError
 ├── PluginError
 ├── InvalidInput
+│   ├── NotJson
+│   ├── InvalidParameter
 │   └── LimitExceeded
 ├── AccessDenied
 ├── NotFound
-├── Conflict
 ├── BackendError
 └── ModelError
     ├── ModelUnavailable
@@ -50,6 +51,22 @@ class InvalidInput(HealingEvalError):
         self.reason = reason
 
 
+class NotJson(InvalidInput):
+    """What was sent is no JSON at all; JSON that is not what was expected is only invalid."""
+
+
+class InvalidParameter(InvalidInput):
+    """A parameter of the query string is not what was expected.
+
+    Attributes:
+        parameter: its name.
+    """
+
+    def __init__(self, reason: str, *, parameter: str) -> None:
+        super().__init__(reason)
+        self.parameter = parameter
+
+
 class LimitExceeded(InvalidInput):
     """What was sent is larger than a limit in the settings allows; the reason names the limit."""
 
@@ -68,10 +85,6 @@ class AccessDenied(HealingEvalError):
 
 class NotFound(HealingEvalError):
     """Nothing is stored under this name."""
-
-
-class Conflict(HealingEvalError):
-    """The state of the thing does not allow this change."""
 
 
 class BackendError(HealingEvalError):

@@ -33,9 +33,11 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
 class Running:
     """A `healing-eval up` and a client to it."""
 
-    def __init__(self, data: Path, **environment: str) -> None:
+    def __init__(self, data: Path, *, largest_file_kib: str | None = None, **environment: str) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HEALING_EVAL_")}
         command = [str(Path(sys.executable).parent / "healing-eval"), "up", "--port", "0", "--data", str(data)]
+        if largest_file_kib is not None:
+            command = ["bash", "-c", f'ulimit -f {largest_file_kib}; exec "$@"', "bash", *command]
         self._log = data.parent / f"{data.name}-{time.monotonic_ns()}.log"
         with self._log.open("wb") as said:
             self.process = subprocess.Popen(command, stderr=said, env=clean | environment, cwd=data.parent)
@@ -95,9 +97,14 @@ class Running:
 KEY = "sk-nobody-may-read-this"
 
 
-def judged_by(fake: FakeModel) -> dict[str, str]:
-    """The environment in which a fake model judges."""
-    return {"HEALING_EVAL_JUDGE__MODEL": "openai:fake", "OPENAI_BASE_URL": fake.base_url, "OPENAI_API_KEY": KEY}
+def judged_by(fake: FakeModel, *, retry_for_seconds: float = 1) -> dict[str, str]:
+    """The environment in which a fake model judges; what it does not answer is a failure almost at once."""
+    return {
+        "HEALING_EVAL_JUDGE__MODEL": "openai:fake",
+        "HEALING_EVAL_WORKER__RETRY_FOR_SECONDS": f"{retry_for_seconds}",
+        "OPENAI_BASE_URL": fake.base_url,
+        "OPENAI_API_KEY": KEY,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +135,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start the command as often as a test wants, by default on the same data; all are ended afterwards."""
     started: list[Running] = []
 
-    def start_one(data: str = "data", **environment: str) -> Running:
-        started.append(Running(tmp_path / data, **environment))
+    def start_one(data: str = "data", *, largest_file_kib: str | None = None, **environment: str) -> Running:
+        started.append(Running(tmp_path / data, largest_file_kib=largest_file_kib, **environment))
         return started[-1]
 
     yield start_one

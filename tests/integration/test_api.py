@@ -111,6 +111,7 @@ def test_a_query_is_sorted_and_paged(evaluated: Client) -> None:
         ({"outcome": ["bad"]}, "/outcome/0"),
         ({"conversation_ids": ["a", 1]}, "/conversation_ids/1"),
         ({"sort": "random"}, "/sort"),
+        ({"issue_types": ["nope"]}, "/issue_types/0"),
         ({"evaluated_from": "2026-01-01T00:00:00"}, "/evaluated_from"),
         ({"evaluators": ["x"] * 1001}, "/evaluators"),
         ([], None),

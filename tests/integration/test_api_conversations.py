@@ -86,7 +86,6 @@ def test_one_bad_item_among_thirty_costs_only_itself(client: Client) -> None:
             ),
             "/turns/0/tool_calls/0/latency_ms",
         ),
-        (conversation(feedback={"user_rating": 99}), "/feedback/user_rating"),
     ],
 )
 def test_what_cannot_be_meant_is_rejected_with_field_and_reason(client: Client, item: Any, pointer: str) -> None:
@@ -135,6 +134,19 @@ def test_the_same_again_is_a_duplicate_and_changed_content_a_revision(client: Cl
     assert second.status == 202
     assert client.get(f"{PATH}/c-1").json["conversation"]["revision"] == 2
     assert len(client.get(PATH).json["items"]) == 1
+
+
+def test_a_conversation_does_not_go_back_to_an_earlier_state(client: Client) -> None:
+    changed = conversation(turns=[{"turn_id": 1, "role": "assistant", "content": "other"}])
+
+    answer = client.send_conversations(conversation(), changed, conversation())
+
+    assert [(item["status"], item["revision"]) for item in answer.json["items"]] == [
+        ("accepted", 1),
+        ("revised", 2),
+        ("duplicate", 1),
+    ]
+    assert client.get(f"{PATH}/c-1").json["content"]["turns"][0]["content"] == "other"
 
 
 def test_what_was_sent_is_kept_byte_for_byte(client: Client) -> None:
@@ -220,10 +232,20 @@ def test_feedback_is_appended_and_never_replaced(client: Client) -> None:
     assert all(one["created_at"] > "2020" for one in said)
 
 
+def test_bad_feedback_costs_no_conversation_and_is_noted(client: Client) -> None:
+    answer = client.send_conversations(conversation(feedback={"user_rating": 0.8, "typo": 1, "annotations": []}))
+
+    (item,) = answer.json["items"]
+    assert (answer.status, item["status"]) == (202, "accepted")
+    assert [note.split(": ")[1] for note in item["notes"]] == ["/feedback/typo", "/feedback/user_rating"]
+    assert client.get(f"{PATH}/c-1").json["annotations"] == []
+
+
 @pytest.mark.parametrize(
     ("feedback", "pointer"),
     [
         ({"user_rating": 99}, "/user_rating"),
+        ({"user_rating": 5, "typo": 1}, "/typo"),
         ({"annotations": [{"type": "x", "label": "y", "annotator_id": "z", "turn_id": 77}]}, "/annotations/0/turn_id"),
         ({}, None),
         ([], None),
@@ -240,14 +262,35 @@ def test_bad_feedback_is_refused_with_a_pointer(client: Client, feedback: Any, p
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"{}", b'{"conversations": null}', b'{"conversations": []}']
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"nonsense", 400),
+        (b"\xff", 400),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"{}", 422),
+        (b'{"conversations": null}', 422),
+        (b'{"conversations": []}', 422),
+    ],
 )
-def test_a_body_that_holds_no_conversations_is_refused_as_a_whole(client: Client, body: bytes) -> None:
+def test_a_body_that_holds_no_conversations_is_refused_as_a_whole(client: Client, body: bytes, status: int) -> None:
     answer = client.send("POST", PATH, body, JSON)
 
-    assert answer.status == 422
+    assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["detail"]
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/c-1/feedback", "/api/v1/evaluations/query"])
+def test_what_is_no_json_is_400_everywhere(client: Client, path: str) -> None:
+    client.send_conversations(conversation())
+
+    for body in (b"", b"nonsense", b'{"a": 1'):
+        answer = client.send("POST", path, body, JSON)
+        assert (answer.status, answer.json["title"]) == (400, "No JSON")
+        assert answer.json["detail"].startswith("the body is ")
 
 
 def test_ndjson_is_taken_line_by_line(client: Client) -> None:
@@ -271,7 +314,7 @@ def test_a_gzipped_body_is_taken(client: Client) -> None:
 def test_broken_gzip_is_refused(client: Client, body: bytes) -> None:
     answer = client.send("POST", PATH, body, JSON | {"Content-Encoding": "gzip"})
 
-    assert answer.status == 422
+    assert answer.status == 400
     assert "gzip" in answer.json["detail"]
 
 
@@ -341,6 +384,7 @@ def test_lists_are_filtered_and_paged(client: Client) -> None:
 def test_a_bad_parameter_is_refused(client: Client, parameters: str) -> None:
     answer = client.get(f"{PATH}?{parameters}")
 
-    assert answer.status in {400, 422}
+    assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json["detail"]
+    assert [one["parameter"] for one in answer.json["errors"]] == [parameters.partition("=")[0]]
+    assert answer.json["errors"][0]["reason"] in answer.json["detail"]

@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
-from tests.integration.conftest import RunningServer
+from tests.integration.conftest import Client, RunningServer
 
 load_all_checks()
 PROMISES = [
@@ -47,6 +47,22 @@ def test_every_operation_is_tried(described: Any) -> None:
     found = [operation.ok().definition.raw["operationId"] for operation in described.get_all_operations()]
 
     assert sorted(found) == sorted(OPERATIONS)
+
+
+def test_what_may_be_asked_is_described_as_it_is_read(server: RunningServer) -> None:
+    document = Client(server).get("/schema/openapi.json").json
+
+    query = document["components"]["schemas"]["EvaluationQuery"]["properties"]
+    assert query["outcome"]["anyOf"] == [
+        {"type": "array", "items": {"enum": ["fail", "pass", "unknown"]}, "maxItems": 1000},
+        {"enum": ["fail", "pass", "unknown"]},
+    ]
+    assert {"type": "string", "format": "date"} in query["evaluated_from"]["anyOf"]
+    assert "tool_failure" in query["issue_types"]["anyOf"][1]["enum"]
+    listing = {one["name"]: one["schema"] for one in document["paths"]["/api/v1/conversations"]["get"]["parameters"]}
+    assert "failed" in listing["status"]["items"]["enum"]
+    assert (listing["limit"]["minimum"], listing["limit"]["maximum"]) == (1, 100)
+    assert listing["cursor"] == {"type": "string"}
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])

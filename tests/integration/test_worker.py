@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from healing_eval import plugins
+from healing_eval.domain.evaluation import Failure, Findings
 from healing_eval.domain.query import ConversationFilter
 from healing_eval.domain.revision import RevisionKey, Status
 from healing_eval.domain.verdict import VerdictRules
-from healing_eval.errors import BackendError
+from healing_eval.errors import BackendError, ModelUnavailable
 from healing_eval.pipeline.close import Lane
 from healing_eval.ports.ledger import Decide, LaneResult, Ledger
 from healing_eval.ports.stream import Stream
@@ -206,6 +208,99 @@ async def test_a_worker_out_of_grace_gives_back_what_it_holds(
 
     again = await stream.read(LANE, "other", count=1, wait_seconds=1)
     assert [delivery.attempt for delivery in again] == [2]
+
+
+async def test_an_outage_of_a_model_costs_only_time_and_no_attempts(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys = await accept(ledger, "a", "b")
+    await stream.append(LANE, keys)
+
+    work()
+    await until_status(ledger, "done", 1)
+    await wait_until_seen(toy, "a", QUICK.max_attempts + 2)
+    del toy.raises_on["a"]
+
+    await until_status(ledger, "done", 2)
+    await until_empty(stream)
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert [type(one.result) for one in found.evaluations] == [Findings]
+    assert toy.seen.count("b") == 1
+
+
+async def test_a_model_that_stays_down_is_a_failure_in_the_end(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys = await accept(ledger, "a")
+    await stream.append(LANE, keys)
+
+    work(pace=msgspec.structs.replace(QUICK, retry_for_seconds=0.2))
+
+    await until_status(ledger, "done", 1)
+    await until_empty(stream)
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert found.verdict is not None
+    assert found.verdict.final
+    (evaluation,) = found.evaluations
+    assert isinstance(evaluation.result, Failure)
+    assert evaluation.result.kind == "ModelUnavailable"
+    assert toy.seen.count("a") > 1
+
+
+async def test_what_measured_is_not_asked_again_while_another_is_waited_for(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator
+) -> None:
+    other, stop = ToyEvaluator("other"), asyncio.Event()
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys = await accept(ledger, "a")
+    await stream.append(LANE, keys)
+    lane = Lane(LANE, (other, toy), VerdictRules({"toy": 1.0, "other": 1.0}))
+
+    running = asyncio.create_task(LaneWorker(lane, ledger, stream, QUICK, consumer="w").run(stop))
+    await wait_until_seen(toy, "a", 3)
+    del toy.raises_on["a"]
+    await until_status(ledger, "done", 1)
+    stop.set()
+    await running
+
+    assert other.seen == ["a"]
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert {one.evaluator: type(one.result) for one in found.evaluations} == {"toy": Findings, "other": Findings}
+
+
+@pytest.mark.parametrize("stream", ["memory"], indirect=True)  # Redis would keep what waits
+async def test_what_waits_for_a_model_holds_no_stop_and_is_found_again(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys = await accept(ledger, "a")
+    await stream.append(LANE, keys)
+    stop = asyncio.Event()
+    lane = Lane(LANE, (toy,), VerdictRules({"toy": 1.0}))
+    patient = msgspec.structs.replace(QUICK, backoff_seconds=60.0)
+    running = asyncio.create_task(LaneWorker(lane, ledger, stream, patient, consumer="w").run(stop))
+    await wait_until_seen(toy, "a", 1)
+
+    stop.set()
+    await running
+    await stream.close()  # with the process, what it held in memory is gone
+    del toy.raises_on["a"]
+    work()
+
+    assert await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC)) == 1
+    await until_status(ledger, "done", 1)
+
+
+async def wait_until_seen(toy: ToyEvaluator, name: str, times: int) -> None:
+    async def holds() -> bool:
+        return toy.seen.count(name) >= times
+
+    await wait_until(holds)
 
 
 class Faulty:

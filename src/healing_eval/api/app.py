@@ -26,5 +26,6 @@ def create_app(services: Services) -> Litestar:
         debug=False,
         request_max_body_size=None,  # `body` counts, with a message that names the setting
     )
-    app.asgi_handler = Frame(app.asgi_handler)
+    methods = {route.path_format: frozenset(map(str, route.methods)) for route in app.routes}
+    app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes)
     return app

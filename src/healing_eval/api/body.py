@@ -9,7 +9,7 @@ from typing import Any
 from litestar import Request
 from litestar.exceptions import ClientException, HTTPException
 
-from healing_eval.errors import InvalidInput, LimitExceeded
+from healing_eval.errors import LimitExceeded, NotJson
 from healing_eval.formats.body import NDJSON_TYPES
 
 JSON_TYPES = frozenset({"application/json"})
@@ -21,7 +21,7 @@ async def read_bytes(request: Request[Any, Any, Any], limit: int, media_types: f
 
     Raises:
         LimitExceeded: the body is larger than `limit` bytes, as sent or decompressed.
-        InvalidInput: it says it is gzip, and is not.
+        NotJson: it says it is gzip, and is not.
         HTTPException: 415, the content type or encoding is none of those expected.
     """
     _check_type(request.headers.get("content-type", ""), media_types)
@@ -79,9 +79,9 @@ async def _decompressed(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterat
                 yield inflate.decompress(chunk, limit + 1)
                 chunk = inflate.unused_data or inflate.unconsumed_tail  # noqa: PLW2901 - what is left of this chunk
         except zlib.error:
-            raise InvalidInput("the body is not gzip, as its content encoding says") from None
+            raise NotJson("the body is not gzip, as its content encoding says") from None
     if not inflate.eof:
-        raise InvalidInput("the body ends in the middle of its gzip data")
+        raise NotJson("the body ends in the middle of its gzip data")
 
 
 def _too_large(limit: int) -> LimitExceeded:

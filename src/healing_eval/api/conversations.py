@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
-
 from litestar import Controller, Response, get, post
-from litestar.params import QueryParameter
 
 from healing_eval.api.addresses import find_conversation
 from healing_eval.api.body import CONVERSATION_TYPES, read_bytes
 from healing_eval.api.context import AnyRequest, Named, allow, context_of, note_items
-from healing_eval.api.questions import check_filter
+from healing_eval.api.questions import parameters_named, read_filter
 from healing_eval.api.views import ContentView, ConversationDetail, ConversationPage, ConversationView
-from healing_eval.domain.query import ConversationFilter
-from healing_eval.domain.revision import ConversationHead, Status, StoredRevision
+from healing_eval.domain.revision import ConversationHead, StoredRevision
 from healing_eval.errors import NotFound
 from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import UNLIMITED
 from healing_eval.pipeline.annotate import FeedbackAnswer, annotate
 from healing_eval.pipeline.ingest import IngestAnswer
 from healing_eval.ports.ledger import Ledger
-
-Limit = Annotated[int, QueryParameter(description="Most items on the page.", ge=1, le=100)]
-Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")]
-Statuses = Annotated[
-    Sequence[Status] | None, QueryParameter(name="status", description="Any of these; may be repeated.")
-]
-Versions = Annotated[Sequence[str] | None, QueryParameter(description="Any of these; may be repeated.")]
-From = Annotated[datetime | None, QueryParameter(description="Inclusive, with an offset from UTC.")]
-Before = Annotated[datetime | None, QueryParameter(description="Exclusive, with an offset from UTC.")]
 
 
 class Conversations(Controller):
@@ -54,28 +39,12 @@ class Conversations(Controller):
         return Response(answer, status_code=202 if answer.taken else 422)
 
     @get("/", operation_id="list_conversations", summary="List conversations")
-    async def list_page(  # noqa: PLR0913 - every filter is one parameter of the query
-        self,
-        request: AnyRequest,
-        statuses: Statuses = None,
-        agent_versions: Versions = None,
-        accepted_from: From = None,
-        accepted_before: Before = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-    ) -> ConversationPage:
+    async def list_page(self, request: AnyRequest) -> ConversationPage:
         """List conversations, newest first; every parameter given must hold."""
         principal = await allow(request, "read")
-        chosen = ConversationFilter(
-            status=tuple(statuses or ()),
-            agent_versions=tuple(agent_versions or ()),
-            accepted_from=accepted_from,
-            accepted_before=accepted_before,
-            limit=limit,
-            cursor=cursor,
-        )
-        check_filter(chosen, request.query_params.dict())
-        page = await context_of(request).services.ledger.list_heads(principal.project, chosen)
+        chosen = read_filter(request.query_params.dict())
+        with parameters_named():
+            page = await context_of(request).services.ledger.list_heads(principal.project, chosen)
         note_items(request, len(page.items))
         return ConversationPage(tuple(ConversationView.of(head) for head in page.items), page.next_cursor)
 

@@ -19,6 +19,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from healing_eval import __version__
 from healing_eval.api import problems, views, wire
+from healing_eval.api.asked import parameters_of, widen_query
 from healing_eval.domain import annotation, conversation, evaluation
 from healing_eval.domain import query as queries
 from healing_eval.pipeline import annotate, ingest
@@ -46,6 +47,7 @@ _ROOTS = (
     ingest.IngestAnswer,
     annotate.FeedbackAnswer,
     problems.Problem,
+    queries.ConversationFilter,
     *(body for body, _ in _BODIES.values()),
 )
 _MODULES = (views, wire, problems, ingest, annotate, conversation, evaluation, annotation, queries)
@@ -94,9 +96,13 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(_ROOTS, ref_template=_REF)
     for name, schema in schemas.items():
         _describe(name, schema)
+    widen_query(schemas["EvaluationQuery"])
+    filter_schema = schemas.pop("ConversationFilter")
     document["components"].setdefault("schemas", {}).update(schemas)
     for path in document["paths"].values():
         for operation in path.values():
+            if operation["operationId"] == "list_conversations":
+                operation["parameters"] = parameters_of(filter_schema)
             _complete_operation(operation)
     return document
 

@@ -1,4 +1,8 @@
-"""What happens around every request? Its path is made routable; one log line and one measurement follow it."""
+"""What happens around every request?
+
+Its path is made routable and HEAD is taken as GET; before the answer the rest of its body is read; one log line and one
+measurement follow it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from functools import lru_cache
 from typing import Any, cast
 
 import structlog
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from healing_eval import telemetry
 from healing_eval.api.addresses import pack
+from healing_eval.api.draining import TIMES_THE_LIMIT, Draining
+from healing_eval.api.methods import Methods, path_template, take_head, tell_methods, without_body
 
 log = structlog.get_logger()
 
@@ -22,8 +28,11 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 class Frame:
     """Wraps the application, its error handling included."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, methods: Methods, body_bytes: int) -> None:
+        """Take the application, what each of its paths takes, and the largest body that is accepted."""
         self._app = app
+        self._methods = methods
+        self._most_bytes = TIMES_THE_LIMIT * body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -32,30 +41,39 @@ class Frame:
             return
         request = cast("HTTPScope", scope)
         started = time.perf_counter()
-        status = 500
+        method, status = request["method"], 500
+        body = Draining(request, receive, self._most_bytes)
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+                self._tell_methods(request, message)
+                await body.drain()
+            await send(without_body(message) if method == "HEAD" else message)
 
+        take_head(request)
         pack(request)
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, body.receive, watch)
         finally:
-            _report(request, status, time.perf_counter() - started)
+            _report(request, method, status, time.perf_counter() - started)
+
+    def _tell_methods(self, request: HTTPScope, message: HTTPResponseStartEvent) -> None:
+        known = self._methods.get(path_template(request) or "")
+        if request["method"] == "OPTIONS" and known is not None:
+            tell_methods(message, known)
 
 
-def _report(scope: HTTPScope, status: int, seconds: float) -> None:
+def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
     """Say what was asked and answered, by route: ids and content stay out of logs and labels."""
     known = cast("dict[str, Any]", scope)
-    route = _route(known.get("path_template") or _UNROUTED)
+    route = _route(path_template(scope) or _UNROUTED)
     telemetry.REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
     items = known.get("state", {}).get("items")
     fields = {} if items is None else {"items": items}
     say = log.debug if route in _QUIET else log.info
-    say("request.handled", method=scope["method"], route=route, status=status, seconds=round(seconds, 6), **fields)
+    say("request.handled", method=method, route=route, status=status, seconds=round(seconds, 6), **fields)
 
 
 @lru_cache(maxsize=256)

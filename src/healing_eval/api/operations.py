@@ -22,7 +22,7 @@ async def healthz() -> Health:
 
 @get("/readyz", operation_id="readyz", summary="Can requests be served?", tags=["operations"])
 async def readyz(request: AnyRequest) -> Health:
-    """Answer 200 when the store answers, else 503."""
+    """Answer 200 when the store answers and takes writes, else 503; it recovers by itself."""
     await context_of(request).services.ledger.check()
     return Health("ready")
 

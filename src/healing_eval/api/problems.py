@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 
+from healing_eval.api.methods import allowed
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
-    Conflict,
     HealingEvalError,
     InvalidInput,
+    InvalidParameter,
     LimitExceeded,
     NotFound,
+    NotJson,
 )
 
 log = structlog.get_logger()
@@ -48,7 +50,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pointer: str | None = None
     """JSON Pointer (RFC 6901) to the offending value in the request's body."""
     errors: tuple[ParameterProblem, ...] = ()
-    """The parameters of path and query that were refused."""
+    """The parameters of the query string that were refused."""
     error_id: str | None = None
     """Names the event in the server's log, for faults of the server."""
 
@@ -61,10 +63,10 @@ class _Kind(msgspec.Struct, frozen=True):
 
 _KINDS: dict[type[HealingEvalError], _Kind] = {
     LimitExceeded: _Kind(413, "limit-exceeded", "Over a limit"),
+    NotJson: _Kind(400, "not-json", "No JSON"),
     InvalidInput: _Kind(422, "invalid-input", "Invalid input"),
     AccessDenied: _Kind(403, "access-denied", "Access denied"),
     NotFound: _Kind(404, "not-found", "Not found"),
-    Conflict: _Kind(409, "conflict", "Conflict"),
     BackendError: _Kind(503, "unavailable", "A server behind this one does not answer"),
 }
 """From the class of an error to what the client hears; the most exact class in an error's ancestry counts."""
@@ -73,7 +75,7 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Turn any error into an answer, and log what is our fault."""
     if isinstance(error, HTTPException):
-        return _respond(_http_problem(error), error.headers)
+        return _respond(_http_problem(error), _headers_of(error))
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
         return _respond(_fault(error))
@@ -84,6 +86,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         log.warning("request.unserved", kind=type(error).__name__, error=str(error))
         detail = "nothing of this request is stored; the same request may succeed later"
         return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(error, InvalidParameter):
+        return _respond(_parameter_problem(kind, error))
     if isinstance(error, InvalidInput):
         return _respond(_problem(kind, error.reason, error.pointer or None))
     return _respond(_problem(kind, str(error)))
@@ -91,6 +95,12 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 def _problem(kind: _Kind, detail: str, pointer: str | None = None) -> Problem:
     return Problem(type=_urn(kind.name), title=kind.title, status=kind.status, detail=detail, pointer=pointer)
+
+
+def _parameter_problem(kind: _Kind, error: InvalidParameter) -> Problem:
+    refused = ParameterProblem(error.parameter, error.reason)
+    problem = _problem(kind, f"{error.parameter}: {error.reason}")
+    return msgspec.structs.replace(problem, errors=(refused,))
 
 
 def _urn(name: str) -> str:
@@ -101,18 +111,22 @@ def _http_problem(error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _fault(error)
-    refused = cast("list[dict[str, Any]]", error.extra) if isinstance(error, ValidationException) else []
-    errors = tuple(ParameterProblem(str(one.get("key", "")), str(one.get("message", ""))) for one in refused or ())
-    detail = "; ".join(f"{one.parameter}: {one.reason}" for one in errors) or _detail(error)
-    return Problem(type="about:blank", title=status.phrase, status=status.value, detail=detail, errors=errors)
+    return Problem(type="about:blank", title=status.phrase, status=status.value, detail=_detail(error))
 
 
 def _detail(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return "there is nothing at this path; the API is described at /schema"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"this path takes: {(error.headers or {}).get('allow', 'other methods')}"
+        return f"this path takes: {(_headers_of(error) or {}).get('allow', 'other methods')}"
     return error.detail
+
+
+def _headers_of(error: HTTPException) -> dict[str, str] | None:
+    given = error.headers or {}
+    if "allow" not in given:
+        return error.headers
+    return given | {"allow": allowed(given["allow"].split(", "))}
 
 
 def _fault(error: Exception) -> Problem:

@@ -1,6 +1,7 @@
 """What may be sent? The shapes of the requests, for the OpenAPI; `formats/` reads the bytes and is more tolerant.
 
-Attribute docstrings become the descriptions there. Unknown fields are kept with the body and never lost.
+Attribute docstrings become the descriptions there. Unknown fields are kept with the body and never lost, except those
+of feedback that comes by itself: they would be, so they are refused.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ class SentToolDefinition(msgspec.Struct, omit_defaults=True):
     """JSON Schema of the arguments."""
 
 
-class SentReview(msgspec.Struct, omit_defaults=True):
+class SentReview(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """An operator's review."""
 
     quality: str | float
     notes: str | None = None
 
 
-class SentAnnotation(msgspec.Struct, omit_defaults=True):
+class SentAnnotation(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """One person's verdict on one question."""
 
     type: Name
@@ -70,9 +71,10 @@ class SentAnnotation(msgspec.Struct, omit_defaults=True):
     turn_id: int | Name | None = None
     """The turn concerned; it must be one of the conversation's."""
     confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    notes: str | None = None
 
 
-class SentFeedback(msgspec.Struct, omit_defaults=True):
+class SentFeedback(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What people said; at least one of these. It is appended, and never replaces what was said before."""
 
     user_rating: Annotated[float, msgspec.Meta(ge=1, le=5)] | None = None
@@ -95,6 +97,7 @@ class SentConversation(msgspec.Struct, omit_defaults=True):
     complete: bool = True
     """False while more turns are expected, so that the ending is not judged yet."""
     feedback: SentFeedback | None = None
+    """Never costs the conversation: what is wrong with it is left out, and the item's notes say so."""
     metadata: dict[str, Any] | None = None
     """Whatever is worth keeping. Evaluators do not read it, except `expected_calls`."""
 

@@ -19,6 +19,7 @@ from healing_eval.masking import masked
 from healing_eval.pipeline.access import check_binding
 from healing_eval.telemetry import configure_logging
 from healing_eval.wiring import Services, build_services
+from healing_eval.worker.alone import working_alone
 from healing_eval.worker.crew import run_crew
 
 if TYPE_CHECKING:
@@ -44,11 +45,17 @@ async def run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None = 
     """Serve and work until `stop` is set, by SIGTERM or SIGINT if by nobody else.
 
     Raises:
-        ConfigError: a setting is wrong, the address is taken, or it may not be bound without API keys.
+        ConfigError: a setting is wrong, the address is taken or may not be bound without API keys, or another process
+            works on the store.
         PluginError: the extra `server` is not installed.
         BackendError: the store cannot be opened.
     """
     _api()  # refuses what is not installed before anything is made
+    with working_alone(settings.effective_store_url):
+        await _run(settings, on_ready, stop)
+
+
+async def _run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None) -> None:
     stop = stop or asyncio.Event()
     services = build_services(settings)
     with opening_store(settings):
@@ -124,9 +131,12 @@ async def announce(address: str, services: Services) -> None:
     settings = services.settings
     names = ", ".join(one.name for one in services.panel.evaluators if "model" not in one.needs)
     judge = settings.judge.model or "not measured: no model configured (set HEALING_EVAL_JUDGE__MODEL)"
-    click.echo(f"Healing Eval listens on {address}", err=True)
-    click.echo(f"  send      POST {address}/api/v1/conversations", err=True)
-    click.echo(f"  store     {masked(settings.effective_store_url)}", err=True)
-    click.echo(f"  checks    {names}", err=True)
-    click.echo(f"  judge     {judge}", err=True)
-    click.echo("  stop      Ctrl-C; nothing accepted is lost", err=True)
+    lines = (
+        f"Healing Eval listens on {address}",
+        f"  send      POST {address}/api/v1/conversations",
+        f"  store     {masked(settings.effective_store_url)}",
+        f"  checks    {names}",
+        f"  judge     {judge}",
+        "  stop      Ctrl-C; nothing accepted is lost",
+    )
+    click.echo("\n".join(lines), err=True)  # at once, so that whoever waits for the first line has them all

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from healing_eval.errors import PluginError
+
 Severity = Literal["info", "warning", "error", "critical"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
@@ -71,3 +73,13 @@ _ROWS: tuple[tuple[str, Severity, str], ...] = (
 )
 
 ISSUE_TYPES: dict[str, IssueType] = {name: IssueType(name, severity, meaning) for name, severity, meaning in _ROWS}
+
+
+def register(added: IssueType) -> None:
+    """Make a type of a plug-in known; called where the plug-in's module is imported.
+
+    Raises:
+        PluginError: the name is that of another type already.
+    """
+    if ISSUE_TYPES.setdefault(added.name, added) != added:
+        raise PluginError(f"the issue type {added.name!r} is known already, with another severity or meaning")

@@ -14,6 +14,8 @@ from healing_eval.domain.revision import Status
 
 T = TypeVar("T")
 
+Sort = Literal["evaluated_at", "-evaluated_at", "overall", "-overall"]
+
 MAX_PAGE = 100
 
 
@@ -29,13 +31,17 @@ class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which conversations to list; every field given must hold."""
 
     status: tuple[Status, ...] = ()
+    """Any of these."""
     agent_versions: tuple[str, ...] = ()
+    """Any of these."""
     accepted_from: datetime | None = None
     """Inclusive."""
     accepted_before: datetime | None = None
     """Exclusive."""
     limit: int = 50
+    """Most items on the page, 1 to 100."""
     cursor: str | None = None
+    """`next_cursor` of the page before."""
 
 
 class EvaluationQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,11 +62,12 @@ class EvaluationQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     outcome: tuple[Outcome, ...] = ()
     has_issues: bool | None = None
     issue_types: tuple[str, ...] = ()
-    """At least one issue of any of these types."""
+    """At least one issue of any of these types; each must be a known one, those of plug-ins included."""
     min_severity: Severity | None = None
     """At least one issue this grave (of the issue types given, if any)."""
-    sort: Literal["evaluated_at", "-evaluated_at", "overall", "-overall"] = "-evaluated_at"
+    sort: Sort = "-evaluated_at"
     """A leading minus sorts downwards. Conversations without a score come last either way."""
     limit: int = 50
-    """1 to 100."""
+    """Most items on the page, 1 to 100."""
     cursor: str | None = None
+    """`next_cursor` of the page before, asked with the same query."""

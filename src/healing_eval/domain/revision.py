@@ -31,7 +31,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """After each turn, the chained hash (16 bytes) of everything up to it; the last one covers all turns."""
     annotations: tuple[Annotation, ...] = ()
     notes: tuple[str, ...] = ()
-    """What was repaired in the bytes, in words for the sender."""
+    """What was repaired in the bytes and what of the feedback was left out, in words for the sender."""
 
 
 class RevisionKey(msgspec.Struct, frozen=True, array_like=True):

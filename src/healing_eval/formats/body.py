@@ -1,13 +1,18 @@
-"""Which conversations are in the body of a POST, and which of them cannot be taken?"""
+"""Which conversations are in the body of a POST, and which of them cannot be taken?
+
+Each item that was sent has one answer, in its place. A line of NDJSON is an item, whatever is on it: two broken lines
+in a row are two items, so that a sender can tell which answer is to which line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from healing_eval.domain.revision import Submission
-from healing_eval.errors import InvalidInput, LimitExceeded
+from healing_eval.errors import InvalidInput, LimitExceeded, NotJson
 from healing_eval.formats.item import read_item
 from healing_eval.formats.jsontext import not_json
 from healing_eval.formats.limits import WireLimits
@@ -18,6 +23,9 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 _MANY_COMMAS = 1_000_000
 """With more, the array may have millions of elements, so they are counted before they are kept."""
 _POINTER = "/conversations"
+_BOM = b"\xef\xbb\xbf"
+_LINE = re.compile(rb"[^\s\x1e][^\n]*")
+"""A line from its first byte that is no space; the record separator (RFC 7464) is taken as one."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -57,15 +65,22 @@ def read_body(body: bytes, content_type: str, *, project: str, limits: WireLimit
         What became of each item, in order: a bad one never costs the good ones.
 
     Raises:
+        NotJson: the body is none, and nothing in it can be told apart.
         InvalidInput: the body as a whole is nothing that could hold conversations.
         LimitExceeded: it holds more than `limits.batch`.
     """
     if content_type.partition(";")[0].strip().lower() in NDJSON_TYPES:
-        items = _at_most(limits.batch, iter_items([body], max_item_bytes=len(body)))
+        items = _at_most(limits.batch, _lines_of(body))
         if not items:
-            raise InvalidInput("the body is empty; expected one conversation on each line")
+            raise NotJson("the body is empty; expected one conversation on each line")
         return [_read(item, project, limits) for item in items]
     return [_read(item, project, limits) for item in _items_of(body, limits.batch)]
+
+
+def _lines_of(body: bytes) -> Iterator[RawItem]:
+    """Take the lines that are not blank, each an item of its own."""
+    for index, line in enumerate(_LINE.finditer(body.removeprefix(_BOM))):
+        yield RawItem(index, 1, line.group().rstrip())
 
 
 def _items_of(body: bytes, most: int) -> list[RawItem]:
@@ -73,13 +88,15 @@ def _items_of(body: bytes, most: int) -> list[RawItem]:
     if body.count(b",") > _MANY_COMMAS:
         return _salvage(body, most, InvalidInput("holds no array of conversations", pointer=_POINTER))
     try:
-        raws = _read_envelope(body.removeprefix(b"\xef\xbb\xbf")).conversations
+        raws = _read_envelope(body.removeprefix(_BOM)).conversations
     except msgspec.ValidationError as error:
         raise _no_envelope(error) from None
     except msgspec.DecodeError as error:
         return _salvage(body, most, not_json(body, error))
-    except (RecursionError, UnicodeDecodeError):
-        return _salvage(body, most, InvalidInput("is nested too deeply or is not UTF-8"))
+    except UnicodeDecodeError:
+        return _salvage(body, most, NotJson("is not UTF-8"))
+    except RecursionError:
+        return _salvage(body, most, InvalidInput("is nested too deeply"))
     if not raws:
         raise _empty()
     if len(raws) > most:
@@ -91,7 +108,7 @@ def _salvage(body: bytes, most: int, reason: InvalidInput) -> list[RawItem]:
     """Split a body that is not JSON as a whole, if it begins as an envelope, and let each item be judged by itself."""
     items = _at_most(most, iter_items([body], max_item_bytes=len(body)))
     if not any(item.container == "envelope" for item in items):
-        raise InvalidInput(f'the body {reason.reason}; expected {{"conversations": […]}}', pointer=reason.pointer)
+        raise type(reason)(f'the body {reason.reason}; expected {{"conversations": […]}}', pointer=reason.pointer)
     return items
 
 

@@ -14,14 +14,13 @@ from healing_eval.domain.conversation import Conversation, ExpectedCall, convers
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.canonical import chain, content_hash
-from healing_eval.formats.feedback import annotations_of
+from healing_eval.formats.feedback import feedback_of
 from healing_eval.formats.fields import as_array, as_name, as_object, inside, wrong
 from healing_eval.formats.jsontext import decode_object
 from healing_eval.formats.limits import WireLimits
 from healing_eval.formats.openai_chat import read_messages
 from healing_eval.formats.repair import repair
 from healing_eval.formats.tools import read_definitions
-from healing_eval.formats.turns import Dialogue
 from healing_eval.formats.wire import read_turns
 
 ID_ALIASES = (
@@ -46,7 +45,8 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
         derive_ids: find or make missing names for our own shape too, as files have it; for messages that is always so.
 
     Returns:
-        The submission. Its body is `raw` itself unless `notes` names repairs; its chain has a hash for each entry of
+        The submission. Its body is `raw` itself unless `notes` names repairs; feedback that is wrong is left out, and
+        `notes` says so; its chain has a hash for each entry of
         the raw array, so with folded tool messages it is longer than the conversation.
 
     Raises:
@@ -69,6 +69,7 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
     conversation_id = _conversation_id(item, metadata, limits, content if lenient else None)
     with inside(f"/{place}"):
         definitions = read_definitions(tools)
+    annotations, left_out = feedback_of(item, limits, [turn.turn_id for turn in dialogue.turns])
     conversation = Conversation(
         key=conversation_key(project, conversation_id),
         conversation_id=conversation_id,
@@ -86,8 +87,8 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
         body=body,
         content_hash=content,
         turn_hashes=links,
-        annotations=_annotations(item, dialogue, limits),
-        notes=notes,
+        annotations=annotations,
+        notes=notes + left_out,
     )
 
 
@@ -113,13 +114,6 @@ def _complete(item: dict[str, Any]) -> bool:
     if not isinstance(value, bool):
         raise wrong("true or false", value, pointer="/complete")
     return value
-
-
-def _annotations(item: dict[str, Any], dialogue: Dialogue, limits: WireLimits) -> tuple[Any, ...]:
-    if item.get("feedback") is None:
-        return ()
-    with inside("/feedback"):
-        return annotations_of(item["feedback"], limits, [turn.turn_id for turn in dialogue.turns])
 
 
 def _agent_version(item: dict[str, Any], metadata: dict[str, Any], limits: WireLimits, *, lenient: bool) -> str:

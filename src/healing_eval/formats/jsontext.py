@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from healing_eval.errors import InvalidInput
+from healing_eval.errors import InvalidInput, NotJson
 from healing_eval.formats.fields import too_deep, wrong
 from healing_eval.formats.limits import MAX_DEPTH
 
@@ -20,8 +20,8 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     """Decode a JSON object.
 
     Raises:
-        InvalidInput: it is no JSON, not UTF-8, nested too deeply or no object; the reason names the byte, counted from
-            0 at the beginning of `raw`.
+        NotJson: it is no JSON or not UTF-8; the reason names the byte, counted from 0 at the beginning of `raw`.
+        InvalidInput: it is nested too deeply or no object.
     """
     try:
         value = _decode(raw)
@@ -38,20 +38,33 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     return value  # pyright: ignore[reportUnknownVariableType] - JSON objects have string keys
 
 
-def not_json(raw: bytes, error: msgspec.DecodeError) -> InvalidInput:
+def decode_body(raw: bytes) -> dict[str, Any]:
+    """Decode the JSON object that is the body of a request.
+
+    Raises:
+        NotJson: it is no JSON or not UTF-8.
+        InvalidInput: it is nested too deeply or no object.
+    """
+    try:
+        return decode_object(raw)
+    except NotJson as error:
+        raise NotJson(f"the body {error.reason}") from None
+
+
+def not_json(raw: bytes, error: msgspec.DecodeError) -> NotJson:
     """Say where the JSON breaks."""
     text = str(error)
     if "truncated" in text:
-        return InvalidInput(f"is not JSON: it ends too early, at byte {len(raw)}")
+        return NotJson(f"is not JSON: it ends too early, at byte {len(raw)}")
     match = _BYTE.match(text)
     assert match is not None, "every part of the pattern is optional"
     reason, byte = match.groups()
     if byte and reason == "trailing characters":  # msgspec counts those from 1
         byte = int(byte) - 1
     if byte and (name := _not_a_number(raw, int(byte))):
-        return InvalidInput(f"is not JSON: {name} at byte {byte} is no number in JSON; use null")
+        return NotJson(f"is not JSON: {name} at byte {byte} is no number in JSON; use null")
     place = f" at byte {byte}" if byte else ""
-    return InvalidInput(f"is not JSON: {reason[:1].lower()}{reason[1:]}{place}")
+    return NotJson(f"is not JSON: {reason[:1].lower()}{reason[1:]}{place}")
 
 
 def _not_a_number(raw: bytes, byte: int) -> str | None:
@@ -62,11 +75,11 @@ def _not_a_number(raw: bytes, byte: int) -> str | None:
     return None
 
 
-def _not_utf8(raw: bytes) -> InvalidInput:
+def _not_utf8(raw: bytes) -> NotJson:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        return InvalidInput(f"is not UTF-8 at byte {error.start}")
+        return NotJson(f"is not UTF-8 at byte {error.start}")
     raise AssertionError("what does not decode in part decodes as a whole")
 
 

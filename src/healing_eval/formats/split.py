@@ -8,6 +8,7 @@ says so. What cannot be told apart is a problem of its own, and reading goes on 
 - While an item is open, a line that is a whole conversation by itself (a comma may follow) is one: what came before was
   cut off.
 - Inside an array, items end where their brackets do, whatever else is wrong with them.
+- A line that begins with no bracket is an item of its own, so that each line that was sent keeps its place.
 
 Most lines never come that far: a line that is a whole object goes through by itself, checked by msgspec.
 """
@@ -32,10 +33,12 @@ _PLAIN_LINE_BYTES = 65536
 _BLANK = re.compile(rb"[\s\x1e]*")  # the record separator is that of RFC 7464
 _BLANK_OR_COMMA = re.compile(rb"[\s,]*")
 _SCALAR = re.compile(rb'[^\s,"{}\[\]]{1,%d}|[}]' % KEPT)
+_REST_OF_LINE = re.compile(rb"[^\n]*")
+_REST_OF_SCALAR = re.compile(rb'[^\s,"{}\[\]]*')
 _PROBLEMS: dict[Stop, str] = {
     "newline": "is cut off: its line ends inside a string",
     "conversation": "is cut off: the next conversation begins before this one is closed",
-    "end": "is cut off: the stream ends before it is closed",
+    "end": "is cut off: the input ends before it is closed",
 }
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
@@ -141,25 +144,26 @@ class _Splitter:
             yield self._scanned(scan, stop, container)
             if stop == "end":
                 return False
-        yield self._item(0, "is missing: the stream ends before the array is closed", container)
+        yield self._item(0, "is missing: the input ends before the array is closed", container)
         return False
 
     def _scalar(self, container: Container) -> RawItem:
-        """Take what will be refused anyway; a very long one comes in pieces."""
-        while len(self._window.data) <= KEPT and self._window.more():
+        """Take what will be refused anyway; of a very long one the beginning is kept."""
+        window = self._window
+        while len(window.data) <= KEPT and window.more():
             pass
-        return self._item(match_end(_SCALAR, self._window.data, 0), None, container)
+        length = match_end(_SCALAR, window.data, 0)
+        item = self._item(length, None, container)
+        if length == KEPT:
+            window.skip(_REST_OF_SCALAR)
+        return item
 
     def _junk(self) -> RawItem:
-        """Take a line that begins with no bracket, and all like it that follow."""
+        """Take a line that begins with no bracket; of a long one the beginning is kept."""
         window = self._window
         end = window.find_newline(0, KEPT)
-        item = self._item(KEPT if end < 0 else end, "is not JSON: expected an object")
-        while window.data or window.more():
-            newline = window.data.find(b"\n")
-            window.drop(len(window.data) if newline < 0 else newline)
-            if newline >= 0 and (not window.skip(_BLANK) or window.take(1) in (b"{", b"[")):
-                break
+        item = self._item(KEPT if end < 0 else end, "is no conversation: expected an object on the line")
+        window.skip(_REST_OF_LINE)
         return item
 
     def _scanned(self, scan: Scan, stop: Stop, container: Container) -> RawItem:

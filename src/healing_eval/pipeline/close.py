@@ -17,6 +17,7 @@ from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import UNLIMITED
 from healing_eval.pipeline.evaluate import evaluate_in_groups
+from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.ledger import LaneResult, Ledger
 
@@ -31,11 +32,28 @@ class Lane(msgspec.Struct, frozen=True):
     rules: VerdictRules
 
 
-async def close(lane: Lane, ledger: Ledger, keys: Sequence[RevisionKey]) -> AsyncGenerator[list[RevisionKey], None]:
+class Step(msgspec.Struct, frozen=True):
+    """Revisions that need nothing more for now."""
+
+    settled: Sequence[RevisionKey] = ()
+    """No further work on this lane: stored now, stored before, or out of date."""
+    postponed: Sequence[RevisionKey] = ()
+    """To be tried again: an evaluator failed in a way that may pass. The lane stays open."""
+
+
+_Read = tuple[RevisionKey, Conversation]
+
+
+async def close(
+    lane: Lane, ledger: Ledger, keys: Sequence[RevisionKey], retries: Retries
+) -> AsyncGenerator[Step, None]:
     """Evaluate revisions on one lane and store what is ready while the rest is still running.
 
-    Yields:
-        Groups of revisions that need no further work on this lane: stored now, stored before, or out of date.
+    Args:
+        lane: which evaluators see them.
+        ledger: where they are, and where results go.
+        keys: the revisions.
+        retries: decides what is tried again, and keeps what need not be; to be told what is settled.
 
     Raises:
         BackendError: the ledger failed; whatever was not yielded has to be tried again.
@@ -44,21 +62,56 @@ async def close(lane: Lane, ledger: Ledger, keys: Sequence[RevisionKey]) -> Asyn
     wanted = [key for key in dict.fromkeys(keys) if lane.name in outstanding.get(key, ())]
     settled = [key for key in keys if lane.name not in outstanding.get(key, ())]
     if settled:
-        yield settled
-    read: list[tuple[RevisionKey, Conversation]] = []
+        yield Step(settled)
+    read: list[_Read] = []
     for stored in await ledger.load(wanted):
         conversation = _read(stored)
         if conversation is None:
             await ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
-            yield [stored.revision_key]
+            yield Step([stored.revision_key])
         else:
             read.append((stored.revision_key, conversation))
-    conversations = [conversation for _, conversation in read]
-    async with aclosing(evaluate_in_groups(conversations, lane.evaluators)) as groups:
-        async for group in groups:
-            results = [LaneResult(read[index][0], evaluations) for index, evaluations in group]
-            await _store(lane, ledger, results)
-            yield [result.revision_key for result in results]
+    for evaluators, some in _by_what_is_missing(lane, read, retries):
+        conversations = [conversation for _, conversation in some]
+        async with aclosing(evaluate_in_groups(conversations, evaluators)) as groups:
+            async for group in groups:
+                results = [_joined(lane, some[index][0], evaluations, retries) for index, evaluations in group]
+                final, postponed = _sorted_out(results, retries)
+                if postponed:
+                    log.info("lane.postponed", lane=lane.name, conversations=len(postponed))
+                    yield Step(postponed=postponed)
+                if final:
+                    await _store(lane, ledger, final)
+                    yield Step([one.revision_key for one in final])
+
+
+def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[LaneResult], list[RevisionKey]]:
+    """Tell what is to be stored from what is to be tried again."""
+    final: list[LaneResult] = []
+    postponed: list[RevisionKey] = []
+    for one in results:
+        if retries.postpone(one.revision_key, one.evaluations):
+            postponed.append(one.revision_key)
+        else:
+            final.append(one)
+    return final, postponed
+
+
+def _by_what_is_missing(
+    lane: Lane, read: Sequence[_Read], retries: Retries
+) -> list[tuple[tuple[Evaluator, ...], list[_Read]]]:
+    """Put together what waits for the same evaluators; nearly always that is all of them."""
+    groups: dict[tuple[str, ...], list[_Read]] = {}
+    for one in read:
+        kept = {evaluation.evaluator for evaluation in retries.kept(one[0])}
+        groups.setdefault(tuple(e.name for e in lane.evaluators if e.name not in kept), []).append(one)
+    return [(tuple(e for e in lane.evaluators if e.name in names), some) for names, some in groups.items()]
+
+
+def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], retries: Retries) -> LaneResult:
+    """Add what was kept of earlier tries, in the order of the lane's evaluators."""
+    found = {one.evaluator: one for one in (*retries.kept(key), *evaluations)}
+    return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
 
 
 async def _store(lane: Lane, ledger: Ledger, group: Sequence[LaneResult]) -> None:

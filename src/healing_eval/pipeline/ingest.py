@@ -48,7 +48,7 @@ class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conversation_status: Status | None = None
     """unevaluable: stored, but without an assistant turn there is nothing to evaluate."""
     notes: tuple[str, ...] = ()
-    """What was repaired in the bytes."""
+    """What was repaired in the bytes, and what of the feedback was left out and why."""
     pointer: str | None = None
     """JSON Pointer to what was wrong, from the item's own root."""
     reason: str | None = None

@@ -232,7 +232,7 @@ class Summary:
             if tally is None:
                 tally = self._signatures[found.signature] = SignatureTally(found)
             tally.occurrences += 1
-            if GRAVITY[found.severity] > GRAVITY[tally.severity]:
+            if found.severity != tally.severity and GRAVITY[found.severity] > GRAVITY[tally.severity]:
                 tally.severity = found.severity
             if found.signature not in seen:
                 seen.add(found.signature)

@@ -137,10 +137,10 @@ class Ledger(Protocol):
         ...
 
     async def check(self) -> None:
-        """Do a trivial round trip.
+        """Do a trivial round trip, and make sure that the store takes writes, by the last one or by a small one.
 
         Raises:
-            BackendError: the store does not answer.
+            BackendError: the store does not answer, or takes no writes.
         """
         ...
 

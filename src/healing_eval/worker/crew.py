@@ -49,4 +49,5 @@ def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:
         batches_in_flight=max(1, settings.judge_concurrency // batch) if asks_model else 1,
         redeliver_after_seconds=settings.redeliver_after_seconds,
         max_attempts=settings.max_attempts,
+        retry_for_seconds=settings.retry_for_seconds,
     )

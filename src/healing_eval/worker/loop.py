@@ -1,7 +1,8 @@
 """How does work get from the stream to the stage, and nothing get lost?
 
 A message is acknowledged only after its results are committed. What a dead consumer held is claimed. While the ledger
-fails, a batch waits in hand; what crashes us too often is marked failed in the ledger.
+fails, a batch waits in hand; while a model fails, its conversations wait in the stream and hold nobody else; what
+crashes us too often is marked failed in the ledger.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import structlog
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
 from healing_eval.pipeline.close import Lane, close
+from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
 
@@ -36,6 +38,8 @@ class Pace(msgspec.Struct, frozen=True):
     """How long one read waits for a first message."""
     backoff_seconds: float = 1.0
     """Pause after the first failure of a server; doubles with each further attempt, up to a minute."""
+    retry_for_seconds: float = 900.0
+    """How long a conversation is tried again after a failure that may pass; then the failure is final."""
     grace_seconds: float = 10.0
     """How long batches in flight may go on after a stop."""
 
@@ -49,6 +53,7 @@ class LaneWorker:
         self._stream = stream
         self._pace = pace
         self._consumer = consumer
+        self._retries = Retries(pace.retry_for_seconds, first_pause_seconds=pace.backoff_seconds)
         self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
         """Batches, each with what is not settled yet."""
         self._freed = asyncio.Event()
@@ -127,9 +132,10 @@ class LaneWorker:
         failures = 0
         while open_ones:
             try:
-                async with aclosing(close(self._lane, self._ledger, list(open_ones))) as settling:
-                    async for settled in settling:
-                        await self._settle(settled, open_ones)
+                async with aclosing(close(self._lane, self._ledger, list(open_ones), self._retries)) as steps:
+                    async for step in steps:
+                        await self._settle(step.settled, open_ones)
+                        await self._postpone(step.postponed, open_ones)
                 return
             except BackendError as error:
                 failures += 1
@@ -137,7 +143,16 @@ class LaneWorker:
                 await asyncio.sleep(self._backoff(failures))
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
+        self._retries.forget(keys)
         await self._stream.ack(self._lane.name, [open_ones.pop(key) for key in keys if key in open_ones])
+        self._freed.set()
+
+    async def _postpone(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
+        """Give back what a model could not be asked about; that is no failed attempt of the conversation."""
+        for key in keys:
+            delivery, pause = open_ones.pop(key), self._retries.pause(key)
+            with suppress(BackendError):  # then it is claimed once it has been idle for long enough
+                await self._stream.release(self._lane.name, [delivery], delay_seconds=pause, tried=False)
         self._freed.set()
 
     async def _give_up(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from litestar import Request
-from litestar.exceptions import MethodNotAllowedException, NotFoundException, ValidationException
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from structlog.testing import capture_logs
 
 from healing_eval.api.problems import MEDIA_TYPE, answer_problem
@@ -13,10 +13,11 @@ from healing_eval.errors import (
     AccessDenied,
     BackendError,
     ConfigError,
-    Conflict,
     InvalidInput,
+    InvalidParameter,
     LimitExceeded,
     NotFound,
+    NotJson,
 )
 
 NO_REQUEST = cast("Request[Any, Any, Any]", None)
@@ -34,9 +35,10 @@ def answered(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
     ("error", "status"),
     [
         (InvalidInput("is wrong"), 422),
+        (InvalidParameter("is wrong", parameter="limit"), 422),
+        (NotJson("is none"), 400),
         (LimitExceeded("is too long"), 413),
         (NotFound("none of this name"), 404),
-        (Conflict("was decided"), 409),
         (AccessDenied("needs read", authenticated=True), 403),
         (AccessDenied("a key is needed", authenticated=False), 401),
         (BackendError("host secret is down"), 503),
@@ -62,13 +64,11 @@ def test_a_refusal_says_what_and_where() -> None:
     assert "pointer" not in answered(InvalidInput("is no JSON"))[0]
 
 
-def test_refused_parameters_are_all_named() -> None:
-    error = ValidationException(extra=[{"key": "limit", "message": "too big"}, {"key": "cursor", "message": "odd"}])
+def test_a_refused_parameter_is_named() -> None:
+    problem, _ = answered(InvalidParameter("expected a number", parameter="limit"))
 
-    problem, _ = answered(error)
-
-    assert problem["detail"] == "limit: too big; cursor: odd"
-    assert [one["parameter"] for one in problem["errors"]] == ["limit", "cursor"]
+    assert problem["detail"] == "limit: expected a number"
+    assert problem["errors"] == [{"parameter": "limit", "reason": "expected a number"}]
 
 
 def test_headers_say_what_to_do() -> None:

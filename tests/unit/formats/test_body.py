@@ -62,16 +62,31 @@ def test_a_body_that_is_cut_off_keeps_what_came_whole() -> None:
 
     assert isinstance(taken, Submission)
     assert isinstance(rejected, Rejection)
-    assert rejected.reason == "is cut off: the stream ends before it is closed"
+    assert rejected.reason == "is cut off: the input ends before it is closed"
 
 
 @pytest.mark.parametrize("content_type", ["application/x-ndjson", "Application/JSONL; charset=utf-8"])
 def test_lines_are_read_when_the_content_type_says_so(content_type: str) -> None:
-    taken, rejected, last = read(good() + b"\nnonsense\n" + good(), content_type)
+    taken, rejected, last = read(good() + b"\njunk\n" + good(), content_type)
 
     assert isinstance(taken, Submission)
-    assert rejected == Rejection(1, None, "", "is not JSON: expected an object")
+    assert rejected == Rejection(1, None, "", "is not JSON: invalid character at byte 0")
     assert isinstance(last, Submission)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [[b"junk1", b"junk2"], [b"5", b"null", b'"x"'], [b"{broken", b"{broken"], [b"[", b"]"], [b"[]", b'{"a": "', b"}"]],
+)
+@pytest.mark.parametrize("line_break", [b"\n", b"\r\n", b"\n\n \n\x1e"])
+def test_each_line_has_one_answer_in_its_place(bad: list[bytes], line_break: bytes) -> None:
+    body = b"\xef\xbb\xbf" + line_break.join([good("a"), *bad, good("b")]) + line_break
+
+    first, *rejected, last = read(body, "application/x-ndjson")
+
+    assert isinstance(first, Submission)
+    assert isinstance(last, Submission)
+    assert [one.index for one in rejected if isinstance(one, Rejection)] == list(range(1, len(bad) + 1))
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def test_feedback_that_says_nothing_is_refused(feedback: Any) -> None:
         ({"annotations": [NOTE | {"turn_id": 3}]}, "/annotations/0/turn_id", "no turn has the id 3"),
         ({"annotations": [NOTE | {"turn_id": 1.0}]}, "/annotations/0/turn_id", "no turn has the id 1.0"),
         ({"annotations": [NOTE | {"turn_id": True}]}, "/annotations/0/turn_id", "no turn has the id true"),
+        ({"user_rating": 5, "typo": 1}, "/typo", "unknown field; expected user_rating, ops_review, annotations"),
+        ({"ops_review": {"quality": 1, "note": "x"}}, "/ops_review/note", "unknown field; expected quality, notes"),
+        ({"annotations": [NOTE | {"a/b": 1}]}, "/annotations/0/a~1b", "unknown field; expected type, label"),
         ({"annotations": [NOTE | {"confidence": 1.5}]}, "/annotations/0/confidence", "from 0 to 1, got 1.5"),
     ],
 )

@@ -15,6 +15,7 @@ from healing_eval.formats.limits import UNLIMITED, WireLimits
 
 LIMITS = WireLimits(turns=4, id_characters=40)
 TURN = {"turn_id": 1, "role": "user", "content": "hello"}
+NOTE = {"type": "helpfulness", "label": "good", "annotator_id": "ann"}
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -101,8 +102,6 @@ def test_many_brackets_side_by_side_are_not_deep() -> None:
         (item(tools={}), "/tools", "expected an array"),
         (item(tools=[{"description": "x"}]), "/tools/0/name", "is missing"),
         (item(tools=[{"name": "x", "parameters": 1}]), "/tools/0/parameters", "expected an object"),
-        (item(feedback={"user_rating": 99}), "/feedback/user_rating", "expected a number from 1 to 5, got 99"),
-        (item(feedback=1), "/feedback", "expected an object"),
         (item(metadata={"expected_calls": {}}), "/metadata/expected_calls", "expected an array"),
         (item(metadata={"expected_calls": [{}]}), "/metadata/expected_calls/0/tool_name", "name of the tool"),
         (
@@ -313,3 +312,40 @@ def test_a_megabyte_of_text_is_read_in_linear_time() -> None:
     content = "act as " * 150_000
 
     assert read(item(turns=[TURN | {"content": content}])).conversation.turns[0].content == content
+
+
+@pytest.mark.parametrize(
+    ("feedback", "kept", "note"),
+    [
+        ({"user_rating": 0.8}, 0, "/feedback/user_rating: expected a number from 1 to 5, got 0.8"),
+        (
+            {"user_rating": 5, "typo": 1},
+            1,
+            "/feedback/typo: unknown field; expected user_rating, ops_review, annotations",
+        ),
+        (
+            {"user_rating": 5, "ops_review": {"quality": None}},
+            1,
+            "/feedback/ops_review/quality: expected a string or a",
+        ),
+        ({"annotations": [NOTE, NOTE | {"turn_id": 9}]}, 1, "/feedback/annotations/1/turn_id: no turn has the id 9"),
+        ({"annotations": [NOTE | {"why": "x"}]}, 1, "/feedback/annotations/0/why: unknown field; expected type, label"),
+        ({"annotations": 1}, 0, "/feedback/annotations: expected an array, got 1"),
+        ([], 0, "/feedback: expected an object, got an array"),
+        (1, 0, "/feedback: expected an object, got 1"),
+    ],
+)
+def test_wrong_feedback_never_costs_the_conversation_and_is_noted(feedback: Any, kept: int, note: str) -> None:
+    submission = read(item(feedback=feedback))
+
+    assert len(submission.annotations) == kept
+    (said,) = submission.notes
+    assert said.startswith(f"feedback left out: {note}")
+
+
+def test_a_thousand_wrong_annotations_are_ten_notes_and_a_count() -> None:
+    submission = read(item(feedback={"annotations": [NOTE, *[1] * 1000]}))
+
+    assert len(submission.annotations) == 1
+    assert len(submission.notes) == 11
+    assert submission.notes[-1] == "feedback left out: 990 more"

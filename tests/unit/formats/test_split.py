@@ -85,6 +85,38 @@ def test_a_bad_line_costs_no_other(bad: bytes, problem: str | None, size: int | 
     assert problem in (items[1].problem or "") if problem else items[1].problem is None
 
 
+@pytest.mark.parametrize("size", [1, 7, None])
+def test_bad_lines_in_a_row_are_an_item_each(size: int | None) -> None:
+    long = b"x" * 1000
+
+    items = split(b"\n".join([A, b"junk1", b"5", long, b"null", B]), size)
+
+    assert [item.raw for item in items] == [A, b"junk1", b"5", b"x" * 64, b"null", B]
+    assert [item.index for item in items] == [0, 1, 2, 3, 4, 5]
+    assert [item.line for item in items] == [1, 2, 3, 4, 5, 6]
+    assert all(item.problem for item in items[1:-1])
+
+
+@pytest.mark.parametrize("size", [1, 7, None])
+def test_a_long_number_in_an_array_is_one_item(size: int | None) -> None:
+    items = split(b"[" + A + b", " + b"1" * 1000 + b", " + B + b"]", size)
+
+    assert [item.raw for item in items] == [A, b"1" * 64, B]
+
+
+@pytest.mark.parametrize("piece", [b"\x00\x01\n", b"a", b"\x00 \xff\n\n"])
+def test_a_binary_file_takes_little_memory(piece: bytes) -> None:
+    chunks = (piece * (65536 // len(piece)) for _ in range(16))
+
+    tracemalloc.start()
+    count = sum(1 for _ in iter_items(chunks))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count
+    assert peak < 1_000_000
+
+
 def test_a_cut_off_item_costs_no_other_item_of_an_array_with_one_on_each_line() -> None:
     items = split(b"[\n" + A + b',\n{"turns": [,\n' + B + b",\n" + A + b"\n]")
 
@@ -101,11 +133,11 @@ def test_odd_items_of_an_array_are_kept_for_the_reader_to_refuse() -> None:
 @pytest.mark.parametrize(
     ("stream", "problem"),
     [
-        (b"[" + A, "is missing: the stream ends before the array is closed"),
-        (b'{"conversations": [' + A + b",", "is missing: the stream ends before the array is closed"),
-        (b"[" + A + b', {"turns": [', "is cut off: the stream ends before it is closed"),
-        (A + b'\n{"turns": [', "is cut off: the stream ends before it is closed"),
-        (b'{"conversations": [' + A + b'], "x": 1', "is cut off: the stream ends before it is closed"),
+        (b"[" + A, "is missing: the input ends before the array is closed"),
+        (b'{"conversations": [' + A + b",", "is missing: the input ends before the array is closed"),
+        (b"[" + A + b', {"turns": [', "is cut off: the input ends before it is closed"),
+        (A + b'\n{"turns": [', "is cut off: the input ends before it is closed"),
+        (b'{"conversations": [' + A + b'], "x": 1', "is cut off: the input ends before it is closed"),
         (b'{"conversations": [' + A + b'], "x": "y\n', "is cut off: its line ends inside a string"),
     ],
 )

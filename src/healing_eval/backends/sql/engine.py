@@ -7,27 +7,41 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from healing_eval.backends.sql.migrate import bring_up_to_date
+from healing_eval.backends.sql.writes import LastWrite
 from healing_eval.errors import BackendError
 
 
 class Database:
     """A pair of engines for one database; they connect with the first use."""
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine, *, one_writer: bool) -> None:
+    def __init__(
+        self,
+        reader: AsyncEngine,
+        writer: AsyncEngine,
+        *,
+        one_writer: bool,
+        touch: str,
+        last_write: LastWrite | None = None,
+    ) -> None:
         """Take two engines, which may be the same.
 
         Args:
             reader: for transactions that only look.
             writer: for transactions that change something.
             one_writer: whether the database serves one writer at a time, so that writers better queue here.
+            touch: a statement that changes nothing and is written all the same.
+            last_write: remembers how writes went.
         """
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Semaphore(1) if one_writer else None
+        self._touch = touch
+        self._last_write = last_write or LastWrite()
 
     async def open(self) -> None:
         """Connect and bring the schema up to date.
@@ -48,13 +62,27 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """Give a connection in a transaction that is committed at the end, or rolled back if an error is raised."""
-        with driver_errors_translated():
+        with self._last_write.watched(), driver_errors_translated():
             if self._turn is None:
                 async with self._writer.begin() as connection:
                     yield connection
                 return
             async with self._turn, self._writer.begin() as connection:
                 yield connection
+
+    async def check(self) -> None:
+        """Read something, and make sure that writes are taken: a full disk is still readable.
+
+        Raises:
+            BackendError: the database does not answer, or the last write failed.
+        """
+        async with self.read() as connection:
+            await connection.execute(select(1))
+        writing = self._turn is not None and self._turn.locked()
+        if self._last_write.is_old and not writing:  # how a write in progress goes is known soon enough
+            async with self.write() as connection:
+                await connection.exec_driver_sql(self._touch)
+        self._last_write.check()
 
     async def close(self) -> None:
         """Let go of all connections."""

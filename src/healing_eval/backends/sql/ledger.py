@@ -58,8 +58,7 @@ class SqlLedger:
         await self._database.close()
 
     async def check(self) -> None:
-        async with self._database.read() as connection:
-            await connection.execute(select(1))
+        await self._database.check()
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         mask = await self._lanes.mask(lanes)

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from healing_eval.backends.sql.engine import Database, to_json
+from healing_eval.backends.sql.writes import LastWrite
 from healing_eval.errors import BackendError, ConfigError
 
 SCHEME = "sqlite:///"
@@ -21,16 +22,19 @@ READERS = 4
 BUSY_TIMEOUT_SECONDS = 10
 """How long a writer waits for another process."""
 CACHE_KIB = 32 * 1024
+TOUCH = "PRAGMA user_version = 0"
+"""Writes the file's first page, though it stays as it was; an update to the same value would write nothing."""
 
 
-def sqlite_database(url: str) -> Database:
+def sqlite_database(url: str, last_write: LastWrite | None = None) -> Database:
     """Make the database of `sqlite:///path`; three slashes before a relative path, four before an absolute one.
 
     Raises:
         ConfigError: the address names no file.
     """
     path = _path_of(url)
-    return Database(_engine(path, writes=False), _engine(path, writes=True), one_writer=True)
+    reader, writer = _engine(path, writes=False), _engine(path, writes=True)
+    return Database(reader, writer, one_writer=True, touch=TOUCH, last_write=last_write)
 
 
 def make_folder(url: str) -> None:

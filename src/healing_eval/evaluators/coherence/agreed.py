@@ -13,8 +13,9 @@ import msgspec
 
 from healing_eval.domain.conversation import Turn
 from healing_eval.domain.evaluation import Issue, issue
-from healing_eval.evaluators.coherence.context import MAX_CHARACTERS, Context, Said, holds_any
+from healing_eval.evaluators.coherence.context import MAX_CHARACTERS, Context, Said
 from healing_eval.evaluators.values.dates import find_dates, find_times
+from healing_eval.evaluators.values.text import holds_any
 
 Value = frozenset[object]
 """All readings of one value in a text; two values agree if they share a reading."""

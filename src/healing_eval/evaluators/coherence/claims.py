@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from healing_eval.evaluators.coherence.context import Said, holds_any
+from healing_eval.evaluators.coherence.context import Said
+from healing_eval.evaluators.values.text import holds_any
 
 MAX_WORDS = 30
 """Longer clauses are no plain statements."""

@@ -23,7 +23,8 @@ from healing_eval.evaluators.coherence.claims import (
     forms_of,
     words_of,
 )
-from healing_eval.evaluators.coherence.context import MAX_CHARACTERS, Context, Said, holds_any
+from healing_eval.evaluators.coherence.context import MAX_CHARACTERS, Context, Said
+from healing_eval.evaluators.values.text import holds_any
 
 MAX_READ = 200_000
 """So many characters of what the agent said are read; the checks of hostile texts must cost milliseconds."""

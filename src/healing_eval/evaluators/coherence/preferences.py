@@ -12,10 +12,11 @@ from typing import Any, cast
 
 from healing_eval.domain.conversation import ToolCall
 from healing_eval.domain.evaluation import Issue, issue
-from healing_eval.evaluators.coherence.context import Context, Said, holds_any
+from healing_eval.evaluators.coherence.context import Context, Said
 from healing_eval.evaluators.coherence.foods import DAIRY, GLUTEN, PLANT_MILKS_AND_FLOURS, SUBSTITUTES
 from healing_eval.evaluators.coherence.stated import Preference, stated_in, takes_back
 from healing_eval.evaluators.values.dates import find_times
+from healing_eval.evaluators.values.text import holds_any
 
 # fmt: off
 _RECOMMENDS = (

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from healing_eval.evaluators.coherence.context import Said, holds_any
+from healing_eval.evaluators.coherence.context import Said
+from healing_eval.evaluators.values.text import holds_any
 
 
 class Sign(msgspec.Struct, frozen=True):

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from healing_eval.evaluators.coherence.context import Said, holds_any
+from healing_eval.evaluators.coherence.context import Said
 from healing_eval.evaluators.coherence.foods import DIETS, FOODS, GROUPS
 from healing_eval.evaluators.values.dates import find_times
+from healing_eval.evaluators.values.text import holds_any
 
 
 class Preference(msgspec.Struct, frozen=True):
@@ -113,8 +114,8 @@ _SEATS = frozenset({"window", "aisle"})
 _BOUNDS = frozenset({"before", "after", "than"})
 _BOUND_LEADS = frozenset({"not", "earlier", "later", "nothing", "want", "only", "must", "anytime", "time"})
 """One of these stands before every bound."""
-_TELLING = _FOOD_WORDS | _CONTACTS | _STOP_WORDS | _SEATS | _BOUNDS
-"""Every statement but a budget has one of these words."""
+_TELLING = _FOOD_WORDS | _CONTACTS | _STOP_WORDS | _SEATS
+"""Every statement but a budget and a bound in time has one of these words."""
 _NEVERS = frozenset({"don't", "not", "can't", "cannot", "never", "won't"})
 _ALLERGIC_WORDS = frozenset({"allergic", "intolerant"})
 _ALLERGY_WORDS = frozenset({"allergy", "intolerance"})
@@ -129,8 +130,9 @@ _CURRENCIES = "$€£"
 
 def stated_in(said: Said) -> list[Preference]:
     """Give the preferences a user turn states. A look at its words passes most turns over."""
+    found = [] if said.word_set.isdisjoint(_BOUNDS) else list(_bounds(said))
     telling = said.word_set & _TELLING
-    return [*_stated(said, telling), *_bounds(said, telling)] if telling else list(_budgets(said.lowered))
+    return [*_stated(said, telling), *found] if telling else [*_budgets(said.lowered), *found]
 
 
 def _stated(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
@@ -224,8 +226,8 @@ def _budgets(text: str) -> Iterator[Preference]:
             yield Preference("budget", f"at most {match[1]}", bound=float(match[1].replace(",", "")))
 
 
-def _bounds(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
-    if telling.isdisjoint(_BOUNDS) or said.word_set.isdisjoint(_BOUND_LEADS):
+def _bounds(said: Said) -> Iterator[Preference]:
+    if said.word_set.isdisjoint(_BOUND_LEADS):
         return
     text = said.lowered
     for pattern, kind in ((_EARLIEST, "earliest"), (_LATEST, "latest")):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from healing_eval.evaluators.values.text import fold, lower
+from healing_eval.evaluators.values.text import fold, holds_any, lower
 
 _SENTENCE_END = re.compile(r"\s(?:(?<=[.!?]\s)\s*|(?<=\n)\n*)")
 """White space after an end mark, or line breaks; begins with a set of characters, to which the engine skips."""
@@ -22,6 +22,12 @@ _ADMITS = re.compile(
     r"fail|invalid|not\b|unavailable|unsuccessful|however\b|no (?:longer|such|match|result|record)|instead\b)|"
     r"could ?n[o']t|n't\b|transfer(?:red|ring)? (?:you|to)\b|human agent"
 )
+_ADMITTING = (
+    "not", "n't", "sorry", "apolog", "unable", "unfortunate", "error", "issue", "problem", "trouble", "difficult",
+    "fail", "invalid", "unavailable", "unsuccessful", "however", "no longer", "no such", "no match", "no result",
+    "no record", "instead", "transfer", "human agent",
+)  # fmt: skip
+"""Wherever `_ADMITS` finds something, one of these stands; to look for them costs a fifth."""
 _ADMITS_OUTRIGHT = re.compile(
     r"\b(?:unable|unsuccessful|fail(?:s|ed|ure|ing)?\b|cannot|can't|can not|(?:could|did|does|was|were|is|has) not\b)|"
     r"could ?n[o']t|(?:did|does|was|were|is|has)n't\b|\berrors?\b|transfer(?:red|ring)? (?:you|to)\b|human agent"
@@ -95,8 +101,9 @@ class Replies:
         """Take in one turn of the agent; turns come in their order."""
         self.last_said = turn_index
         lowered = lower(content).replace("’", "'")
-        may_admit = _ADMITS.search(lowered) is not None  # most texts hold no such word, whatever their sentences
-        may_claim = any(map(lowered.__contains__, self._telling))
+        # Most texts hold no such word, whatever their sentences.
+        may_admit = holds_any(lowered, _ADMITTING) and _ADMITS.search(lowered) is not None
+        may_claim = holds_any(lowered, self._telling)
         if not may_admit and not may_claim:
             return
         for sentence in _SENTENCE_END.split(lowered):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from unicodedata import normalize
@@ -67,6 +67,14 @@ def _plain_if_narrow(text: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return None if b"\0" in changed else changed.decode("latin-1")
+
+
+def holds_any(text: str, parts: Iterable[str]) -> bool:
+    """Whether a text holds one of some strings. A loop, because a generator in `any` takes twice the time."""
+    for part in parts:  # noqa: SIM110 - see the docstring
+        if part in text:
+            return True
+    return False
 
 
 def words_of_name(name: str) -> tuple[str, ...]:

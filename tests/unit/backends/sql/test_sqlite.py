@@ -9,6 +9,7 @@ from sqlalchemy import text
 from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.backends.sql import sqlite
 from healing_eval.backends.sql.sqlite import sqlite_database
+from healing_eval.backends.sql.writes import PROBE_AFTER_SECONDS, LastWrite
 from healing_eval.errors import BackendError, ConfigError
 from healing_eval.testing.builders import a_conversation, a_submission
 
@@ -101,3 +102,78 @@ async def test_an_error_does_not_tell_what_was_to_be_stored(tmp_path: Path) -> N
 
     assert "my-secret" not in str(error.value) + str(error.value.__cause__)
     await ledger.close()
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_check_tries_a_small_write_and_at_most_one_in_five_seconds(tmp_path: Path) -> None:
+    clock = Clock()
+    database = sqlite_database(f"sqlite:///{tmp_path}/store.db", LastWrite(clock))
+    log = tmp_path / "store.db-wal"
+    await database.open()
+    opened = log.stat().st_size
+
+    sizes: list[int] = []
+    for seconds in (0, PROBE_AFTER_SECONDS, 1, PROBE_AFTER_SECONDS):
+        clock.now += seconds
+        await database.check()
+        sizes.append(log.stat().st_size)
+    await database.close()
+
+    assert sizes[0] == opened
+    assert sizes[1] > sizes[0]
+    assert sizes[2] == sizes[1]
+    assert sizes[3] > sizes[2]
+
+
+async def test_a_store_that_takes_no_writes_fails_its_check_and_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.01)
+    clock = Clock()
+    database = sqlite_database(f"sqlite:///{tmp_path}/store.db", LastWrite(clock))
+    await database.open()
+    await database.check()
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(BackendError, match="locked"):
+        async with database.write():
+            pass
+    with pytest.raises(BackendError, match=r"the last write failed: .*locked"):
+        await database.check()
+    clock.now += PROBE_AFTER_SECONDS
+    with pytest.raises(BackendError, match="locked"):
+        await database.check()
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(BackendError, match="the last write failed"):
+        await database.check()
+    clock.now += PROBE_AFTER_SECONDS
+
+    await database.check()
+    await database.close()
+
+
+async def test_what_is_no_fault_of_the_database_leaves_it_ready(tmp_path: Path) -> None:
+    database = sqlite_database(f"sqlite:///{tmp_path}/store.db")
+    await database.open()
+
+    with pytest.raises(ValueError, match="ours"):
+        async with database.write():
+            raise ValueError("a fault of ours")
+    twice = text("INSERT INTO lanes (name, bit) VALUES ('a', 1), ('a', 1)")
+    with pytest.raises(BackendError, match="UNIQUE"):
+        async with database.write() as connection:
+            await connection.execute(twice)
+
+    await database.check()
+    await database.close()

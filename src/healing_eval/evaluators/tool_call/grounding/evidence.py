@@ -104,6 +104,11 @@ class Evidence:
         """Whether there is any slash, without which no date is written with one."""
         return "/" in self._text
 
+    @cached_property
+    def has_commas(self) -> bool:
+        """Whether there is any comma, without which no number has its digits in groups."""
+        return "," in self._text
+
     def writes_year_otherwise(self, year: int) -> bool:
         """Whether numerals of the year end a date, or stand beside a slash or full stop, as in 07/03/2025."""
         found = self._numeral_years.get(year)

@@ -24,8 +24,9 @@ _TOO_LARGE = 1e13
 def number_said(value: float, name: str, evidence: Evidence, pieces: int) -> bool:
     """Whether a number stands in the first `pieces` pieces in any spelling, or follows from two there."""
     text, limit = evidence.passages.raw(pieces)
-    if any(_digits_stand(text, spelling, limit) for spelling in _spellings(value)):
-        return True
+    for spelling in _spellings(value, commas=evidence.has_commas):
+        if _digits_stand(text, spelling, limit):
+            return True
     measured = not float(value).is_integer() or _names_a_quantity(name[:200])
     if not measured and abs(value) > _WORDS_UP_TO and value % _WORDS_UP_TO:
         return False
@@ -50,13 +51,14 @@ def _names_a_quantity(name: str) -> bool:
     return not _QUANTITIES.isdisjoint(words) or "number" in words[:-1]
 
 
-def _spellings(value: float) -> list[str]:
+def _spellings(value: float, *, commas: bool) -> list[str]:
+    """How a number may be written in digits; where there is no comma, none groups them."""
     if isinstance(value, float) and not value.is_integer():
         return [f"{value}", f"{value:,}", f"{value:.2f}"]
     if abs(value) >= 1e18:
         return [str(value)]
     whole = int(value)
-    return [str(whole), f"{whole:,}"] if abs(whole) >= 1000 else [str(whole)]
+    return [str(whole), f"{whole:,}"] if commas and abs(whole) >= 1000 else [str(whole)]
 
 
 def _digits_stand(text: str, digits: str, limit: int) -> bool:

@@ -1,0 +1,45 @@
+"""Which methods does a path take?
+
+HEAD wherever it takes GET, with the same headers and no body, since load balancers probe so; and `Allow` names all,
+whether somebody asked with OPTIONS or was refused with 405.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from litestar.types import HTTPResponseStartEvent, HTTPScope, Message
+
+Methods = dict[str, frozenset[str]]
+"""From a path's template to what its handlers take."""
+
+
+def allowed(methods: Iterable[str]) -> str:
+    """Write an `Allow` header."""
+    named = set(methods)
+    return ", ".join(sorted(named | {"HEAD"} if "GET" in named else named))
+
+
+def take_head(scope: HTTPScope) -> None:
+    """Have HEAD handled as GET."""
+    if scope["method"] == "HEAD":
+        scope["method"] = "GET"
+
+
+def without_body(message: Message) -> Message:
+    """Keep the headers, the length included, and leave out what they are about."""
+    if message["type"] == "http.response.body":
+        message["body"] = b""
+    return message
+
+
+def tell_methods(message: HTTPResponseStartEvent, methods: Iterable[str]) -> None:
+    """Replace `Allow` in the answer to OPTIONS; the framework's own names the first handler's methods only."""
+    headers = [(name, value) for name, value in message["headers"] if name.lower() != b"allow"]
+    message["headers"] = [*headers, (b"allow", allowed(methods).encode())]
+
+
+def path_template(scope: HTTPScope) -> str | None:
+    """Give the template of the path that was routed to; None if there was none."""
+    return cast("dict[str, str | None]", scope).get("path_template")

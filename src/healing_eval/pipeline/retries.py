@@ -1,0 +1,77 @@
+"""Which failures are worth another try, and until when?
+
+A failure that is retryable, such as a model's server that is down, leaves its lane open: the conversation is tried
+again after growing pauses, and what the other evaluators of the lane said is kept meanwhile. Once the time is up the
+failure is final. All this is in memory: whoever takes over from a dead process begins anew, and loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from healing_eval.domain.evaluation import Evaluation, Failure
+from healing_eval.domain.revision import RevisionKey
+
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class _Waiting(msgspec.Struct):
+    give_up_at: float
+    kept: tuple[Evaluation, ...] = ()
+    tries: int = 0
+
+
+class Retries:
+    """What waits for another try on one lane."""
+
+    def __init__(
+        self, for_seconds: float, *, first_pause_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Set how long a revision is tried again, from its first failure on; 0 for never.
+
+        Args:
+            for_seconds: after this long a failure is final.
+            first_pause_seconds: doubles with each further try, up to a minute.
+            clock: one that never goes back, in seconds.
+        """
+        self._for_seconds = for_seconds
+        self._first_pause_seconds = first_pause_seconds
+        self._clock = clock
+        self._waiting: dict[RevisionKey, _Waiting] = {}
+
+    def kept(self, key: RevisionKey) -> tuple[Evaluation, ...]:
+        """Give the evaluations of earlier tries that need not be made again."""
+        waiting = self._waiting.get(key)
+        return waiting.kept if waiting else ()
+
+    def postpone(self, key: RevisionKey, evaluations: Iterable[Evaluation]) -> bool:
+        """Decide whether a revision is tried again; if so, keep what did not fail."""
+        everything = tuple(evaluations)
+        kept = tuple(one for one in everything if not _is_retryable(one))
+        if len(kept) == len(everything):
+            return False
+        now = self._clock()
+        waiting = self._waiting.setdefault(key, _Waiting(give_up_at=now + self._for_seconds))
+        if now >= waiting.give_up_at:
+            return False
+        waiting.kept = kept
+        waiting.tries += 1
+        return True
+
+    def pause(self, key: RevisionKey) -> float:
+        """Tell how long to wait before the next try, in seconds; the last one is when the time is up."""
+        waiting = self._waiting[key]
+        pause = self._first_pause_seconds * 2 ** min(waiting.tries - 1, 10)
+        return max(0.0, min(LONGEST_PAUSE_SECONDS, pause, waiting.give_up_at - self._clock()))
+
+    def forget(self, keys: Iterable[RevisionKey]) -> None:
+        """Let go of what is settled."""
+        for key in keys:
+            self._waiting.pop(key, None)
+
+
+def _is_retryable(evaluation: Evaluation) -> bool:
+    return isinstance(evaluation.result, Failure) and evaluation.result.retryable
