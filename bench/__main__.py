@@ -15,6 +15,7 @@ PARTS = {
     "speed of evaluate": ["bench.evaluate_speed"],
     "speed of the checks": ["bench.tool_call_speed"],
     "memory of evaluate": ["bench.evaluate_memory"],
+    "stream on Redis": ["bench.stream"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
 }
 ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"]}

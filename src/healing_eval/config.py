@@ -85,6 +85,8 @@ class WorkerSettings(_Section):
     """How often a conversation is tried before it is marked failed."""
     retry_for_seconds: NonNegativeFloat = 900.0
     """How long a conversation is tried again while a model does not answer, in seconds; then the failure is final."""
+    dead_letters: PositiveInt = 10_000
+    """How many messages that were set aside are kept on each lane; the oldest are dropped."""
 
 
 class LogSettings(_Section):
@@ -114,7 +116,7 @@ class Settings(BaseSettings):
     store_url: str | None = None
     """Where conversations and verdicts are kept. None: a SQLite file in the data directory."""
     stream_url: str = "memory://"
-    """What rings the workers. memory:// works within one process."""
+    """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key to exist."""
     port: int = Field(default=8080, ge=0, le=65535)

@@ -13,10 +13,14 @@ CHAT_MODEL = "healing_eval.chat_model"
 LEDGER = "healing_eval.ledger"
 CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM)
+LEASE = "healing_eval.lease"
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
+
+EXTRA_OF_PLUGIN = {(group, scheme): "redis" for group in (STREAM, LEASE) for scheme in ("redis", "rediss")}
+"""The same for single ones; who does not name them in a setting does not need them."""
 
 
 def found(group: str) -> dict[str, EntryPoint]:
@@ -45,7 +49,7 @@ def load(group: str, name: str) -> type:
     try:
         loaded = known[name].load()
     except ImportError as error:
-        extra = EXTRA_OF_GROUP.get(group)
+        extra = EXTRA_OF_PLUGIN.get((group, name)) or EXTRA_OF_GROUP.get(group)
         hint = f"; try: pip install 'healing-eval[{extra}]'" if extra else ""
         raise PluginError(f"{group} {name!r} cannot be imported: {error}{hint}") from error
     except AttributeError as error:

@@ -129,6 +129,18 @@ def build_catalog(settings: Settings) -> Catalog:
     return cast("type[Catalog]", plugins.load_for_url(plugins.CATALOG, store_url)).from_url(store_url)
 
 
+def build_stream(settings: Settings) -> Stream:
+    """Make the stream alone, not opened yet.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    url = settings.stream_url
+    loaded = cast("type[Stream]", plugins.load_for_url(plugins.STREAM, url))
+    return loaded.from_url(url, dead_letters=settings.worker.dead_letters)
+
+
 def build_services(settings: Settings) -> Services:
     """Make everything a server needs.
 
@@ -141,8 +153,6 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         ledger=cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url),
         catalog=build_catalog(settings),
-        stream=cast("type[Stream]", plugins.load_for_url(plugins.STREAM, settings.stream_url)).from_url(
-            settings.stream_url
-        ),
+        stream=build_stream(settings),
         panel=build_panel(settings),
     )

@@ -16,6 +16,7 @@ from healing_eval.config import Settings, describe
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator
+from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
@@ -31,6 +32,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.LEDGER: Ledger,
     plugins.CATALOG: Catalog,
     plugins.STREAM: Stream,
+    plugins.LEASE: Lease,
 }
 
 

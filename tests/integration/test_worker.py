@@ -38,9 +38,10 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-@pytest.fixture
-async def stream() -> AsyncIterator[Stream]:
-    opened: Stream = plugins.load_for_url(plugins.STREAM, "memory://").from_url("memory://")  # type: ignore[attr-defined]
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
+async def stream(request: pytest.FixtureRequest) -> AsyncIterator[Stream]:
+    url = "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
+    opened: Stream = plugins.load_for_url(plugins.STREAM, url).from_url(url)  # type: ignore[attr-defined]
     await opened.open([LANE])
     yield opened
     await opened.close()
@@ -272,6 +273,7 @@ async def test_what_measured_is_not_asked_again_while_another_is_waited_for(
     assert {one.evaluator: type(one.result) for one in found.evaluations} == {"toy": Findings, "other": Findings}
 
 
+@pytest.mark.parametrize("stream", ["memory"], indirect=True)  # Redis would keep what waits
 async def test_what_waits_for_a_model_holds_no_stop_and_is_found_again(
     ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
 ) -> None:

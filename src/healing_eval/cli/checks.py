@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -136,15 +137,25 @@ def in_extra(group: str) -> bool:
 def check_plugins(settings: Settings, groups: Sequence[str] = plugins.GROUPS) -> Iterator[Check]:
     """Does each plug-in of these groups load and accept its options?"""
     lines = [line for group in groups for line in lines_of(group, settings)]
-    broken = [line for line in lines if line.error is not None]
+    broken = faults_among(lines, settings)
     for line in broken:
         yield Check("plug-in", "fail", f"{line.name}: {line.error}", _advice_on(line))
     if not broken:
         yield Check("plug-ins", "ok", f"{len(lines)} load")
 
 
+def faults_among(lines: Sequence[PluginLine], settings: Settings) -> list[PluginLine]:
+    """List the plug-ins that do not load and should: not those of an extra of their own that no setting asks for."""
+    asked_for = urlsplit(settings.stream_url).scheme
+    return [
+        line
+        for line in lines
+        if line.error is not None and ((line.group, line.name) not in plugins.EXTRA_OF_PLUGIN or line.name == asked_for)
+    ]
+
+
 def _advice_on(line: PluginLine) -> str:
-    if in_extra(line.group):
+    if in_extra(line.group) or (line.group, line.name) in plugins.EXTRA_OF_PLUGIN:
         return "install the extra it belongs to, or repair it"
     return f"repair or uninstall {line.distribution}, or correct its options"
 

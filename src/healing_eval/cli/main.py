@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": Verb("healing_eval.cli.evaluate:evaluate", "Evaluate conversations from files, without a server."),
     "demo": Verb("healing_eval.cli.demo:demo", "Show everything at work on sample conversations."),
     "up": Verb("healing_eval.cli.up:up", "Run API and workers in one process, with nothing else installed."),
+    "dead": Verb("healing_eval.cli.dead:dead", "Show messages that were set aside, send them back, or drop them."),
     "keys": Verb("healing_eval.cli.keys:keys", "Create, list and revoke API keys."),
     "settings": Verb("healing_eval.cli.settings:settings", "Show every setting, its value and where it came from."),
     "plugins": Verb("healing_eval.cli.plugins:plugins", "Show every plug-in, where it came from and what it needs."),

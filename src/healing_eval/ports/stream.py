@@ -1,17 +1,23 @@
 """Who rings when there is work?
 
 The store is the truth, the stream only a bell. It delivers at least once: what was read and not acknowledged within the
-idle time is handed out again.
+idle time is handed out again, and a key appended twice is handed out twice. Both are harmless, since the ledger's fence
+stores a lane's results once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol, Self
 
 import msgspec
 
+from healing_eval.domain.query import Page
 from healing_eval.domain.revision import RevisionKey
+
+DEAD_LETTERS = 10_000
+"""How many dead letters a lane keeps unless it is told otherwise."""
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -23,32 +29,60 @@ class Delivery(msgspec.Struct, frozen=True):
     """How often this message has been handed out, this time included."""
 
 
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A message that was set aside."""
+
+    dead_id: str
+    """Names it on its lane."""
+    revision_key: RevisionKey | None
+    """None: the entry could not be read, so nobody can be asked to try it again."""
+    reason: str
+    attempts: int
+    """How often it had been handed out."""
+    buried_at: datetime
+
+
 class Stream(Protocol):
     """Keys of revisions on lanes."""
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
-        """Make a stream from its address; nothing is connected yet."""
+    def from_url(cls, url: str, *, dead_letters: int = DEAD_LETTERS) -> Self:
+        """Make a stream from its address; nothing is connected yet.
+
+        Args:
+            url: of the server, or `memory://`.
+            dead_letters: how many a lane keeps at most; the oldest are dropped.
+
+        Raises:
+            ConfigError: the address cannot be one.
+        """
         ...
 
     async def open(self, lanes: Sequence[str]) -> None:
-        """Connect, and make what each lane needs."""
+        """Connect, and make what each lane needs; a server that is down is no error: it may come up later.
+
+        Raises:
+            ConfigError: the server answers, but refuses us or cannot do what we need.
+        """
         ...
 
     async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
-        """Add keys at the end of a lane.
+        """Add keys at the end of a lane; on an error some of them may have been added.
 
         Raises:
-            BackendError: the stream cannot take them now.
+            BackendError: the stream cannot take them now; said within half a second.
         """
         ...
 
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
-        """Take up to `count` messages, waiting up to `wait_seconds` for the first; [] if none came."""
+        """Take up to `count` messages, waiting up to `wait_seconds` for the first; [] if none came.
+
+        What cannot be read as a message is buried, and holds up nobody.
+        """
         ...
 
     async def claim(self, lane: str, consumer: str, *, count: int, idle_seconds: float) -> list[Delivery]:
-        """Take over messages that others hold unacknowledged for at least `idle_seconds`."""
+        """Take over messages that others hold unacknowledged for at least `idle_seconds`, and not much longer."""
         ...
 
     async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
@@ -60,12 +94,32 @@ class Stream(Protocol):
     ) -> None:
         """Give these back, to be handed out again to anybody after `delay_seconds`.
 
-        Unless they were `tried`, this handing out does not count as an attempt.
+        Unless they were `tried`, this handing out does not count as an attempt. What was handed out to somebody else
+        meanwhile stays there.
         """
         ...
 
     async def depth(self, lane: str) -> int:
-        """Count the messages not yet acknowledged."""
+        """Count the messages not yet acknowledged; dead letters are no messages."""
+        ...
+
+    async def bury(self, lane: str, deliveries: Sequence[Delivery], reason: str) -> None:
+        """Set these aside with the reason; they are not handed out again unless somebody revives them."""
+        ...
+
+    async def list_dead(self, lane: str, *, limit: int, cursor: str | None = None) -> Page[DeadLetter]:
+        """List dead letters, oldest first."""
+        ...
+
+    async def revive(self, lane: str, dead_ids: Sequence[str]) -> int:
+        """Append dead letters to their lane again, as if never tried, and tell how many.
+
+        Those that could not be read stay, and ids that do not exist are passed over.
+        """
+        ...
+
+    async def drop_dead(self, lane: str, dead_ids: Sequence[str]) -> int:
+        """Remove dead letters for good, and tell how many."""
         ...
 
     async def close(self) -> None:

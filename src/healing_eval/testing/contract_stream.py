@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 
 from healing_eval import plugins
 from healing_eval.domain.revision import RevisionKey
-from healing_eval.ports.stream import Delivery, Stream
+from healing_eval.ports.stream import DeadLetter, Delivery, Stream
+
+KEPT = 5
+"""Dead letters that a lane keeps in these tests."""
 
 
 def keys_of(count: int) -> list[RevisionKey]:
@@ -28,7 +32,7 @@ class StreamContract:
 
     @pytest.fixture
     async def stream(self, url: str) -> AsyncGenerator[Stream]:
-        stream = cast("type[Stream]", plugins.load_for_url(plugins.STREAM, url)).from_url(url)
+        stream = cast("type[Stream]", plugins.load_for_url(plugins.STREAM, url)).from_url(url, dead_letters=KEPT)
         await stream.open(["checks", "judges"])
         yield stream
         await stream.close()
@@ -149,3 +153,102 @@ class StreamContract:
 
         taken = [one for some in await asyncio.gather(*readers) for one in some]
         assert sorted(read_keys(taken), key=lambda key: key.revision) == keys_of(8)
+
+    async def test_what_somebody_else_took_over_cannot_be_given_back(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        late = await self.take(stream)
+        await stream.claim("checks", "worker-2", count=1, idle_seconds=0)
+
+        await stream.release("checks", late, delay_seconds=0)
+
+        assert await self.take(stream) == []
+
+    async def test_what_is_given_back_often_keeps_its_count(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        await stream.release("checks", await self.take(stream), delay_seconds=0)
+        again = await self.take(stream)
+
+        await stream.claim("checks", "worker-2", count=1, idle_seconds=0)
+        (claimed,) = await stream.claim("checks", "worker-3", count=1, idle_seconds=0)
+        await stream.release("checks", [claimed], delay_seconds=0.01)
+
+        (last,) = await stream.read("checks", "worker-1", count=1, wait_seconds=5)
+        assert [one.attempt for one in again] == [2]
+        assert (claimed.attempt, last.attempt) == (4, 5)
+
+    async def test_a_revision_beyond_the_usual_is_carried(self, stream: Stream) -> None:
+        key = RevisionKey(bytes(range(16)), 4_000_000_000)
+        await stream.append("checks", [key])
+
+        assert read_keys(await self.take(stream)) == [key]
+
+    async def test_what_is_buried_is_listed_and_no_longer_handed_out(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        taken = await self.take(stream)
+
+        await stream.bury("checks", taken[:1], "it breaks us")
+        await stream.bury("checks", taken[:1], "it breaks us")
+
+        (letter,) = (await stream.list_dead("checks", limit=9)).items
+        assert (letter.revision_key, letter.reason, letter.attempts) == (keys_of(1)[0], "it breaks us", 1)
+        assert abs(datetime.now(UTC) - letter.buried_at) < timedelta(minutes=1)
+        assert await stream.depth("checks") == 1
+        assert read_keys(await stream.claim("checks", "worker-2", count=9, idle_seconds=0)) == keys_of(2)[1:]
+
+    async def test_what_was_acknowledged_is_not_buried(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        taken = await self.take(stream)
+        await stream.ack("checks", taken)
+
+        await stream.bury("checks", taken, "too late")
+
+        assert (await stream.list_dead("checks", limit=9)).items == []
+
+    async def bury(self, stream: Stream, count: int) -> list[DeadLetter]:
+        """Bury the first keys, and list what is dead."""
+        await stream.append("checks", keys_of(count))
+        for one in await self.take(stream):
+            await stream.bury("checks", [one], "a fault of ours")
+        return list((await stream.list_dead("checks", limit=99)).items)
+
+    async def test_dead_letters_are_listed_page_by_page_the_oldest_first(self, stream: Stream) -> None:
+        await self.bury(stream, KEPT)
+
+        first = await stream.list_dead("checks", limit=3)
+        second = await stream.list_dead("checks", limit=3, cursor=first.next_cursor)
+
+        assert [one.revision_key for one in [*first.items, *second.items]] == keys_of(KEPT)
+        assert (len(first.items), second.next_cursor) == (3, None)
+
+    async def test_of_too_many_dead_letters_the_oldest_are_dropped(self, stream: Stream) -> None:
+        letters = await self.bury(stream, KEPT + 2)
+
+        assert [one.revision_key for one in letters] == keys_of(KEPT + 2)[2:]
+
+    async def test_a_revived_letter_is_handed_out_as_if_never_tried(self, stream: Stream) -> None:
+        letters = await self.bury(stream, 3)
+
+        revived = await stream.revive("checks", [letters[0].dead_id, letters[0].dead_id, letters[2].dead_id])
+
+        again = await self.take(stream)
+        left = (await stream.list_dead("checks", limit=9)).items
+        assert revived == 2
+        assert {(one.revision_key, one.attempt) for one in again} == {(keys_of(3)[0], 1), (keys_of(3)[2], 1)}
+        assert [one.revision_key for one in left] == keys_of(3)[1:2]
+        assert await stream.revive("checks", [letters[0].dead_id]) == 0
+
+    async def test_a_dropped_letter_is_gone(self, stream: Stream) -> None:
+        letters = await self.bury(stream, 3)
+
+        dropped = await stream.drop_dead("checks", [letters[1].dead_id])
+
+        left = (await stream.list_dead("checks", limit=9)).items
+        assert dropped == 1
+        assert [one.revision_key for one in left] == [keys_of(3)[0], keys_of(3)[2]]
+        assert await stream.drop_dead("checks", [letters[1].dead_id]) == 0
+        assert await self.take(stream) == []
+
+    async def test_dead_letters_of_lanes_are_kept_apart(self, stream: Stream) -> None:
+        await self.bury(stream, 1)
+
+        assert (await stream.list_dead("judges", limit=9)).items == []

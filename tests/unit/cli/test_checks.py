@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from healing_eval.cli.checks import check_clock, check_data_dir, check_model, check_port, check_python, check_store
+from healing_eval.cli.checks import (
+    check_clock,
+    check_data_dir,
+    check_model,
+    check_port,
+    check_python,
+    check_store,
+    faults_among,
+)
+from healing_eval.cli.plugins import PluginLine
 from healing_eval.config import JudgeSettings, Settings
 
 
@@ -74,3 +83,12 @@ async def test_a_model_of_an_unknown_provider_fails() -> None:
 
     assert found.status == "fail"
     assert "nobody" in found.detail
+
+
+@pytest.mark.parametrize(("stream_url", "failed"), [("memory://", []), ("redis://localhost", ["redis"])])
+def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(stream_url: str, failed: list[str]) -> None:
+    broken = PluginLine("healing_eval.stream", "redis", "nowhere:Nothing", "healing-eval", error="no module")
+
+    counted = faults_among([broken], Settings(stream_url=stream_url))
+
+    assert [line.name for line in counted] == failed

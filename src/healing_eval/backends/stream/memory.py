@@ -7,12 +7,15 @@ import heapq
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Self
 
 import msgspec
 
+from healing_eval.domain.query import Page
 from healing_eval.domain.revision import RevisionKey
-from healing_eval.ports.stream import Delivery
+from healing_eval.ports.stream import DEAD_LETTERS, DeadLetter, Delivery
 
 
 class _Message(msgspec.Struct):
@@ -30,21 +33,24 @@ class _Lane:
         self.delayed: list[tuple[float, int, str]] = []
         self.held: OrderedDict[str, float] = OrderedDict()
         """Id to when it was handed out, the oldest first."""
+        self.dead: OrderedDict[str, DeadLetter] = OrderedDict()
+        """Set aside, the oldest first."""
         self.changed = asyncio.Event()
 
 
 class MemoryStream:
     """A `Stream` for one process: `memory://`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take a clock that never goes back, in seconds."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, dead_letters: int = DEAD_LETTERS) -> None:
+        """Take a clock that never goes back, in seconds, and how many dead letters a lane keeps."""
         self._clock = clock
+        self._dead_letters = dead_letters
         self._lanes: dict[str, _Lane] = {}
         self._count = 0
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
-        return cls()
+    def from_url(cls, url: str, *, dead_letters: int = DEAD_LETTERS) -> Self:
+        return cls(dead_letters=dead_letters)
 
     async def open(self, lanes: Sequence[str]) -> None:
         for lane in lanes:
@@ -92,13 +98,43 @@ class MemoryStream:
         to = self._lane(lane)
         due = self._clock() + delay_seconds
         for delivery in deliveries:
-            if to.held.pop(delivery.message_id, None) is not None:
-                to.messages[delivery.message_id].attempts -= 0 if tried else 1
+            message = to.messages.get(delivery.message_id)
+            if message is not None and message.attempts == delivery.attempt and delivery.message_id in to.held:
+                del to.held[delivery.message_id]
+                message.attempts -= 0 if tried else 1
                 heapq.heappush(to.delayed, (due, self._next(), delivery.message_id))
         to.changed.set()
 
     async def depth(self, lane: str) -> int:
         return len(self._lane(lane).messages)
+
+    async def bury(self, lane: str, deliveries: Sequence[Delivery], reason: str) -> None:
+        of = self._lane(lane)
+        for delivery in deliveries:
+            if of.messages.pop(delivery.message_id, None) is not None:
+                of.held.pop(delivery.message_id, None)
+                dead_id = str(self._next())
+                of.dead[dead_id] = DeadLetter(
+                    dead_id, delivery.revision_key, reason, delivery.attempt, datetime.now(UTC)
+                )
+        while len(of.dead) > self._dead_letters:
+            of.dead.popitem(last=False)
+
+    async def list_dead(self, lane: str, *, limit: int, cursor: str | None = None) -> Page[DeadLetter]:
+        after = int(cursor or 0)
+        later = (letter for letter in self._lane(lane).dead.values() if int(letter.dead_id) > after)
+        items = list(islice(later, limit))
+        return Page(items, items[-1].dead_id if len(items) == limit else None)
+
+    async def revive(self, lane: str, dead_ids: Sequence[str]) -> int:
+        dead = self._lane(lane).dead
+        letters = [dead.pop(dead_id) for dead_id in dict.fromkeys(dead_ids) if dead_id in dead]
+        await self.append(lane, [letter.revision_key for letter in letters if letter.revision_key is not None])
+        return len(letters)
+
+    async def drop_dead(self, lane: str, dead_ids: Sequence[str]) -> int:
+        dead = self._lane(lane).dead
+        return sum(dead.pop(dead_id, None) is not None for dead_id in dead_ids)
 
     async def close(self) -> None:
         self._lanes.clear()

@@ -1,0 +1,1 @@
+"""Where is it kept who may? One file per URL scheme."""

@@ -1,0 +1,1 @@
+"""Redis, spoken once for every port that is kept there."""

@@ -1,0 +1,178 @@
+"""Which steps must Redis take as one?
+
+What moves a message does it in one script, so that no crash loses it between two steps. What adds comes before what
+removes: a script that runs out of memory half-way has then lost nothing. All keys of a script belong to one lane, hence
+to one slot.
+"""
+
+from __future__ import annotations
+
+from healing_eval.backends.redis.link import Script
+from healing_eval.backends.redis.messages import BYTES, FIELD, KEY_BYTES
+
+_MESSAGE_OF = f"""
+local function message_of(entry)
+  for i = 1, #entry[2], 2 do
+    if entry[2][i] == '{FIELD}' and #entry[2][i + 1] == {BYTES} then return entry[2][i + 1] end
+  end
+  return ''
+end
+local function with_attempts(message, attempts)
+  return string.sub(message, 1, {KEY_BYTES}) .. struct.pack('>H', math.min(attempts, 65535))
+end
+local function attempts_of(message)
+  return (struct.unpack('>H', string.sub(message, {KEY_BYTES + 1})))
+end
+"""
+
+APPEND = Script(
+    f"""
+local messages = ARGV[1]
+for i = 1, #messages, {BYTES} do
+  redis.call('XADD', KEYS[1], '*', '{FIELD}', string.sub(messages, i, i + {BYTES - 1}))
+end
+""",
+    keys=1,
+)
+"""stream; messages, one after the other."""
+
+ACK = Script(
+    """
+redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
+redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
+""",
+    keys=1,
+)
+"""stream; group, ids."""
+
+CLAIM = Script(
+    """
+local taken = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
+local answer = {taken[1]}
+for _, entry in ipairs(taken[2]) do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)[1]
+  answer[#answer + 1] = {entry[1], entry[2], pending[4]}
+end
+return answer
+""",
+    keys=1,
+)
+"""stream; group, consumer, idle milliseconds, cursor, count. The next cursor, then [id, fields, deliveries] each."""
+
+RELEASE = Script(
+    _MESSAGE_OF
+    + f"""
+local now = redis.call('TIME')
+local due = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2]
+for i = 4, #ARGV, 2 do
+  local id = ARGV[i]
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1)[1]
+  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+  local message = entry and message_of(entry) or ''
+  if pending and message ~= '' and attempts_of(message) + pending[4] == tonumber(ARGV[i + 1]) then
+    message = with_attempts(message, ARGV[i + 1] - 1 + ARGV[3])
+    if tonumber(ARGV[2]) > 0 then
+      redis.call('ZADD', KEYS[2], due, id .. ':' .. message)
+    else
+      redis.call('XADD', KEYS[1], '*', '{FIELD}', message)
+    end
+    redis.call('XACK', KEYS[1], ARGV[1], id)
+    redis.call('XDEL', KEYS[1], id)
+  end
+end
+""",
+    keys=2,
+)
+"""stream, delayed; group, delay in milliseconds, 1 if this counts as an attempt, else 0, then id and attempt of each.
+
+An attempt that is not the current one was taken over by somebody else, or is not in anybody's hands any more.
+"""
+
+RIPEN = Script(
+    f"""
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+for _, member in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
+  redis.call('XADD', KEYS[1], '*', '{FIELD}', string.sub(member, -{BYTES}))
+  redis.call('ZREM', KEYS[2], member)
+end
+local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if #first == 0 then return -1 end
+return math.max(0, tonumber(first[2]) - now)
+""",
+    keys=2,
+)
+"""stream, delayed; most messages at once. Milliseconds until the next is due, -1 if there is none."""
+
+DEPTH = Script("return redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])", keys=2)
+"""stream, delayed."""
+
+BURY = Script(
+    _MESSAGE_OF
+    + """
+for i = 4, #ARGV, 2 do
+  local id = ARGV[i]
+  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+  if entry then
+    redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[2], '*', 'k', message_of(entry), 'n', ARGV[i + 1], 'r', ARGV[3])
+    redis.call('XACK', KEYS[1], ARGV[1], id)
+    redis.call('XDEL', KEYS[1], id)
+  end
+end
+""",
+    keys=2,
+)
+"""stream, dead; group, how many to keep, reason, then id and attempt of each."""
+
+REVIVE = Script(
+    _MESSAGE_OF
+    + f"""
+local revived = 0
+for _, id in ipairs(ARGV) do
+  local letter = redis.call('XRANGE', KEYS[2], id, id)[1]
+  local message = letter and message_of(letter) or ''
+  if message ~= '' then
+    redis.call('XADD', KEYS[1], '*', '{FIELD}', with_attempts(message, 0))
+    redis.call('XDEL', KEYS[2], id)
+    revived = revived + 1
+  end
+end
+if redis.call('XLEN', KEYS[2]) == 0 then redis.call('DEL', KEYS[2]) end
+return revived
+""",
+    keys=2,
+)
+"""stream, dead; ids of dead letters."""
+
+DROP = Script(
+    """
+local dropped = redis.call('XDEL', KEYS[1], unpack(ARGV))
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[1]) end
+return dropped
+""",
+    keys=1,
+)
+"""dead; ids of dead letters."""
+
+FORGET = Script(
+    """
+local leaving = {}
+for i = 3, #ARGV do leaving[ARGV[i]] = true end
+local forgotten = 0
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
+  local gone = leaving[consumer['name']] or consumer['idle'] >= tonumber(ARGV[2])
+  if gone and consumer['pending'] == 0 then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer['name'])
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+""",
+    keys=1,
+)
+"""stream; group, idle milliseconds after which a consumer is gone, names of consumers that are leaving.
+
+Only those that hold nothing are removed; what others hold is claimed first.
+"""
