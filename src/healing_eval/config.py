@@ -76,7 +76,9 @@ class WorkerSettings(_Section):
     batch: PositiveInt = 64
     """Most conversations a worker takes at once."""
     judge_concurrency: PositiveInt = 32
-    """Most conversations that wait for the model at the same time."""
+    """Most conversations of one process that wait for the model at the same time."""
+    port: int = Field(default=8081, ge=0, le=65535)
+    """Port on which `work` answers health checks and gives metrics; further processes take the next; 0: a free one."""
     redeliver_after_seconds: PositiveFloat = 120.0
     """A message that its holder has not acknowledged for this long is given to another, in seconds."""
     sweep_every_seconds: PositiveFloat = 30.0

@@ -14,6 +14,7 @@ from healing_eval.errors import ConfigError, PluginError
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
+from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
@@ -47,6 +48,7 @@ class Services(msgspec.Struct, frozen=True):
     ledger: Ledger
     catalog: Catalog
     stream: Stream
+    lease: Lease
     panel: Panel
 
     async def open(self) -> None:
@@ -57,6 +59,7 @@ class Services(msgspec.Struct, frozen=True):
 
     async def close(self) -> None:
         """Close everything, the model included."""
+        await self.lease.close()
         await self.stream.close()
         await self.panel.close()
         await self.catalog.close()
@@ -129,6 +132,17 @@ def build_catalog(settings: Settings) -> Catalog:
     return cast("type[Catalog]", plugins.load_for_url(plugins.CATALOG, store_url)).from_url(store_url)
 
 
+def build_ledger(settings: Settings) -> Ledger:
+    """Make the ledger alone, not opened yet.
+
+    Raises:
+        ConfigError: nothing speaks the store's scheme.
+        PluginError: the plug-in cannot be loaded.
+    """
+    store_url = settings.effective_store_url
+    return cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url)
+
+
 def build_stream(settings: Settings) -> Stream:
     """Make the stream alone, not opened yet.
 
@@ -148,11 +162,13 @@ def build_services(settings: Settings) -> Services:
         ConfigError: a setting is wrong.
         PluginError: a plug-in cannot be loaded.
     """
-    store_url = settings.effective_store_url
     return Services(
         settings=settings,
-        ledger=cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url),
+        ledger=build_ledger(settings),
         catalog=build_catalog(settings),
         stream=build_stream(settings),
+        lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, settings.stream_url)).from_url(
+            settings.stream_url
+        ),
         panel=build_panel(settings),
     )

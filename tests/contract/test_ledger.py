@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from healing_eval.testing.contract_annotations import AnnotationContract
+from healing_eval.testing.contract_giving_up import GivingUpContract
 from healing_eval.testing.contract_ledger import LedgerContract
 from healing_eval.testing.contract_query import QueryContract
 
@@ -27,6 +28,12 @@ class TestSqliteQueries(QueryContract):
 
 
 class TestSqliteAnnotations(AnnotationContract):
+    @pytest.fixture
+    def url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
+
+class TestSqliteGivingUp(GivingUpContract):
     @pytest.fixture
     def url(self, sqlite_url: str) -> str:
         return sqlite_url

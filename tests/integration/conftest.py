@@ -24,6 +24,7 @@ from healing_eval.domain.evaluation import Evaluation, Findings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 from healing_eval.wiring import Panel, Services
@@ -61,6 +62,7 @@ def services_on(settings: Settings) -> Services:
         ledger=cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, url)).from_url(url),
         catalog=cast("type[Catalog]", plugins.load_for_url(plugins.CATALOG, url)).from_url(url),
         stream=cast("type[Stream]", plugins.load_for_url(plugins.STREAM, "memory://")).from_url("memory://"),
+        lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, "memory://")).from_url("memory://"),
         panel=Panel((Praise(),), VerdictRules({"praise": 1.0})),
     )
 

@@ -17,13 +17,14 @@ from healing_eval.domain.revision import RevisionKey, Status
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import BackendError, ModelUnavailable
 from healing_eval.pipeline.close import Lane
+from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Decide, LaneResult, Ledger
 from healing_eval.ports.stream import Stream
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
 from healing_eval.worker.loop import LaneWorker, Pace
-from healing_eval.worker.sweep import sweep_lane
+from healing_eval.worker.sweep import Turn, sweep_lane
 
 LANE = "checks"
 QUICK = Pace(batch=8, wait_seconds=0.05, redeliver_after_seconds=0.2, backoff_seconds=0.02, max_attempts=3)
@@ -132,11 +133,28 @@ async def test_what_was_never_rung_is_found_by_the_sweeper(ledger: Ledger, strea
     await until_status(ledger, "done", 2)
 
 
-async def test_the_sweeper_leaves_a_lane_alone_that_still_holds_messages(ledger: Ledger, stream: Stream) -> None:
+async def test_the_sweeper_leaves_a_lane_alone_that_holds_a_message_for_all_that_is_pending(
+    ledger: Ledger, stream: Stream
+) -> None:
+    await stream.append(LANE, await accept(ledger, "a", "b"))
+
+    assert await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC)) == 0
+
+
+async def test_the_sweeper_rings_again_on_a_busy_lane_that_lost_some(ledger: Ledger, stream: Stream) -> None:
     keys = await accept(ledger, "a", "b")
     await stream.append(LANE, keys[:1])
 
-    assert await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC)) == 0
+    assert await sweep_lane(LANE, ledger, stream, accepted_before=datetime.now(UTC)) == 2
+
+
+async def test_of_two_processes_one_has_the_turn_to_sweep() -> None:
+    lease: Lease = plugins.load_for_url(plugins.LEASE, "memory://").from_url("memory://")  # type: ignore[attr-defined]
+    one, other = Turn(lease, "host-1"), Turn(lease, "host-2")
+
+    turns = [await one.is_ours(60), await other.is_ours(60), await one.is_ours(60)]
+
+    assert turns == [True, False, True]
 
 
 async def test_one_hanging_conversation_holds_only_itself(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litestar import Litestar
 from litestar.datastructures import State
 
@@ -17,8 +19,17 @@ from healing_eval.wiring import Services
 
 def create_app(services: Services) -> Litestar:
     """Make the application; whoever calls opens and closes the services, before and after it serves."""
+    return _application(services, [Conversations, Evaluations, healthz, readyz, metrics])
+
+
+def create_operations_app(services: Services) -> Litestar:
+    """Make what a process without an API answers: health, readiness, metrics."""
+    return _application(services, [healthz, readyz, metrics])
+
+
+def _application(services: Services, handlers: list[Any]) -> Litestar:
     app = Litestar(
-        route_handlers=[Conversations, Evaluations, healthz, readyz, metrics],
+        route_handlers=handlers,
         state=State({"context": Context.of(services)}),
         exception_handlers={Exception: answer_problem},
         openapi_config=config(),

@@ -24,7 +24,7 @@ GRACE_SECONDS = 10.0
 _PROBE_SECONDS = 0.005
 
 
-async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], None]) -> None:
+async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], None], shared: bool = False) -> None:
     """Serve until cancelled; then take no more requests, and finish those in flight within the grace period.
 
     Args:
@@ -32,11 +32,12 @@ async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], No
         host: address or name to listen on.
         port: port to listen on; 0 picks a free one.
         ready: told the port as soon as connections are taken.
+        shared: whether other processes of ours listen there as well, for whom somebody keeps the address.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
-    address, reserved = await _reserve(host, port)
+    address, reserved = await reserve(host, port, shared=shared)
     with closing(reserved):
         port = reserved.getsockname()[1]
         server = Server(
@@ -58,14 +59,19 @@ async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], No
             await _finish(serving)
 
 
-async def _reserve(host: str, port: int) -> tuple[str, socket.socket]:
-    """Find the address and keep its port: bound, so that nobody else gets it, and not listening."""
+async def reserve(host: str, port: int, *, shared: bool = False) -> tuple[str, socket.socket]:
+    """Find the address and keep its port: bound, so that nobody but ours gets it, and not listening.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
-        with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        if not shared:
+            with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
         reserved = socket.socket(family, socket.SOCK_STREAM)
         with suppress(AttributeError):  # where it does not exist, granian does not need it either
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -18,9 +18,10 @@ from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import count_of, plain
 from healing_eval.config import Settings, read_settings
 from healing_eval.domain.conversation import key_to_text
+from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import ConfigError
 from healing_eval.ports.stream import DeadLetter, Stream
-from healing_eval.wiring import build_panel, build_stream
+from healing_eval.wiring import build_ledger, build_panel, build_stream
 
 PAGE = 500
 """Dead letters asked for at once."""
@@ -88,7 +89,18 @@ def list_all(lane: str | None, limit: int, style: str) -> None:
 @_format_option
 def retry(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str) -> None:
     """Send messages back to their lane, as if never tried; those that could not be read stay."""
-    _act(lane, dead_ids, everything, style, lambda stream, of, ids: stream.revive(of, ids), "sent back")
+    ledger = build_ledger(_settings())
+
+    async def send_back(stream: Stream, of: str, ids: Sequence[str]) -> int:
+        """Take back first that they were given up; a message that finds its lane closed would do nothing."""
+        await ledger.open()
+        try:
+            await ledger.reopen([key async for key in _keys_of(stream, of, frozenset(ids))], of)
+            return await stream.revive(of, ids)
+        finally:
+            await ledger.close()
+
+    _act(lane, dead_ids, everything, style, send_back, "sent back")
 
 
 @dead.command()
@@ -116,6 +128,18 @@ def _act(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str
 
     count = sum(_on_lanes(settings, lane, each))
     echo(msgspec.json.encode({"count": count}) if style == "json" else f"{count_of(count, 'message')} {done}")
+
+
+async def _keys_of(stream: Stream, lane: str, dead_ids: frozenset[str]) -> AsyncGenerator[RevisionKey]:
+    cursor: str | None = None
+    while True:
+        page = await stream.list_dead(lane, limit=PAGE, cursor=cursor)
+        for letter in page.items:
+            if letter.dead_id in dead_ids and letter.revision_key is not None:
+                yield letter.revision_key
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 async def _ids_before(stream: Stream, lane: str, end: datetime) -> AsyncGenerator[list[str]]:

@@ -29,6 +29,8 @@ VERBS = {
     "demo": Verb("healing_eval.cli.demo:demo", "Show everything at work on sample conversations."),
     "up": Verb("healing_eval.cli.up:up", "Run API and workers in one process, with nothing else installed."),
     "dead": Verb("healing_eval.cli.dead:dead", "Show messages that were set aside, send them back, or drop them."),
+    "serve": Verb("healing_eval.cli.serve:serve", "Serve the API, beside workers, on PostgreSQL and Redis."),
+    "work": Verb("healing_eval.cli.work:work", "Evaluate what is served elsewhere, in any number of processes."),
     "keys": Verb("healing_eval.cli.keys:keys", "Create, list and revoke API keys."),
     "settings": Verb("healing_eval.cli.settings:settings", "Show every setting, its value and where it came from."),
     "plugins": Verb("healing_eval.cli.plugins:plugins", "Show every plug-in, where it came from and what it needs."),
@@ -107,3 +109,7 @@ def _faults_told() -> Generator[None]:
 @click.version_option(__version__, prog_name="healing-eval")
 def main() -> None:
     """Evaluate the conversations of AI agents, and see which went wrong, where and why."""
+
+
+if __name__ == "__main__":  # a command that runs several processes of itself starts them so
+    main()

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from healing_eval.cli.loops import groups_unwrapped, run_fast
-from healing_eval.cli.stores import opening_store
+from healing_eval.cli.loops import run_fast
+from healing_eval.cli.running import listen, require_server_extra, run_parts
 from healing_eval.config import Settings, read_settings
-from healing_eval.errors import ConfigError, PluginError
 from healing_eval.masking import masked
 from healing_eval.pipeline.access import check_binding
 from healing_eval.telemetry import configure_logging
-from healing_eval.wiring import Services, build_services
+from healing_eval.wiring import Services
 from healing_eval.worker.alone import working_alone
 from healing_eval.worker.crew import run_crew
-
-if TYPE_CHECKING:
-    from litestar import Litestar
 
 Ready = Callable[[str, Services], Awaitable[None]]
 """Called with the server's address once it listens."""
@@ -50,80 +44,26 @@ async def run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None = 
         PluginError: the extra `server` is not installed.
         BackendError: the store cannot be opened.
     """
-    _api()  # refuses what is not installed before anything is made
+    require_server_extra()
     with working_alone(settings.effective_store_url):
-        await _run(settings, on_ready, stop)
+        await run_parts(settings, partial(serve_api, on_ready=on_ready), run_crew, stop=stop)
 
 
-async def _run(settings: Settings, on_ready: Ready, stop: asyncio.Event | None) -> None:
-    stop = stop or asyncio.Event()
-    services = build_services(settings)
-    with opening_store(settings):
-        await services.open()
-    try:
-        check_binding(settings.host, keys_exist=bool(await services.catalog.list_keys()))
-        _stop_on_signals(stop)
-        with groups_unwrapped():
-            await _serve_and_work(services, on_ready, stop)
-    finally:
-        await services.close()
+async def serve_api(services: Services, stop: asyncio.Event, *, on_ready: Ready, shared: bool = False) -> None:
+    """Serve the API, the part of it that this process has.
 
+    Raises:
+        ConfigError: the address is taken, or may not be bound without API keys.
+    """
+    from healing_eval.api.app import create_app  # noqa: PLC0415 - needs the extra `server`
 
-async def _serve_and_work(services: Services, on_ready: Ready, stop: asyncio.Event) -> None:
-    create_app, serve = _api()
     host, port = services.settings.host, services.settings.port
-    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    check_binding(host, keys_exist=bool(await services.catalog.list_keys()))
 
-    async def listen() -> None:
-        try:
-            await serve(create_app(services), host, port, ready=listening.set_result)
-        except ConfigError as error:
-            raise ConfigError(f"{error}; {_advice_on(error.__cause__)}") from error
+    async def ready(address: str) -> None:
+        await on_ready(address, services)
 
-    async with asyncio.TaskGroup() as running:
-        server = running.create_task(listen())
-        crew = running.create_task(run_crew(services, stop))
-        await asyncio.wait([listening, server], return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
-            await on_ready(_address(host, listening.result()), services)
-        await _wait_for_any(stop, server, crew)
-        stop.set()
-        server.cancel()
-
-
-def _advice_on(error: BaseException | None) -> str:
-    """Say what to do where nobody can listen."""
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return "stop what listens there, or choose another port with --port or HEALING_EVAL_PORT (0: a free one)"
-    if isinstance(error, OSError) and error.errno == errno.EACCES:
-        return "choose a port above 1023 with --port or HEALING_EVAL_PORT"
-    return "choose an address of this machine with HEALING_EVAL_HOST, such as 127.0.0.1"
-
-
-def _api() -> tuple[Callable[[Services], Litestar], Callable[..., Coroutine[None, None, None]]]:
-    try:
-        # The libraries of the extra `server` are needed by these verbs only, and they are not quick to import.
-        from healing_eval.api.app import create_app  # noqa: PLC0415
-        from healing_eval.api.server import serve  # noqa: PLC0415
-    except ImportError as error:
-        raise PluginError(f"{error}; to serve, install the extra: pip install 'healing-eval[server]'") from error
-    return create_app, serve
-
-
-async def _wait_for_any(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-
-
-def _address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    await listen(create_app(services), host, port, stop, ready, shared=shared)
 
 
 async def announce(address: str, services: Services) -> None:

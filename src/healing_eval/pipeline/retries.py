@@ -16,6 +16,8 @@ from healing_eval.domain.evaluation import Evaluation, Failure
 from healing_eval.domain.revision import RevisionKey
 
 LONGEST_PAUSE_SECONDS = 60.0
+_SWEPT_FROM = 10_000
+"""Revisions remembered before those are looked for that may be forgotten."""
 
 
 class _Waiting(msgspec.Struct):
@@ -41,6 +43,7 @@ class Retries:
         self._first_pause_seconds = first_pause_seconds
         self._clock = clock
         self._waiting: dict[RevisionKey, _Waiting] = {}
+        self._swept_at = _SWEPT_FROM
 
     def kept(self, key: RevisionKey) -> tuple[Evaluation, ...]:
         """Give the evaluations of earlier tries that need not be made again."""
@@ -54,6 +57,8 @@ class Retries:
         if len(kept) == len(everything):
             return False
         now = self._clock()
+        if len(self._waiting) >= self._swept_at:
+            self._forget_expired(now)
         waiting = self._waiting.setdefault(key, _Waiting(give_up_at=now + self._for_seconds))
         if now >= waiting.give_up_at:
             return False
@@ -71,6 +76,12 @@ class Retries:
         """Let go of what is settled."""
         for key in keys:
             self._waiting.pop(key, None)
+
+    def _forget_expired(self, now: float) -> None:
+        """Let go of what another process must have settled: here its time is long up."""
+        latest = now - LONGEST_PAUSE_SECONDS
+        self._waiting = {key: one for key, one in self._waiting.items() if one.give_up_at > latest}
+        self._swept_at = max(_SWEPT_FROM, 2 * len(self._waiting))
 
 
 def _is_retryable(evaluation: Evaluation) -> bool:

@@ -96,6 +96,10 @@ class Ledger(Protocol):
         """Give up on a lane of these revisions: clear its bit and mark the conversation `failed` with the reason."""
         ...
 
+    async def reopen(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
+        """Take back that a lane of these revisions was given up, and tell of which; only the latest can be opened."""
+        ...
+
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
         """List the latest revisions whose lane is outstanding since before a time, oldest first."""
         ...

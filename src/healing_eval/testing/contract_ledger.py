@@ -295,53 +295,6 @@ class LedgerContract(OpenedLedger):
         assert judge.result == Failure("a\ufffdb", "Oops", raw_answer="\ufffd and \ufffd")
         assert heuristic.result == Findings(0.5, (Score("tone", 0.5, "\ufffd\ufffd"),))
 
-    async def test_a_lane_given_up_marks_the_conversation_failed_when_no_other_is_left(self, ledger: Ledger) -> None:
-        key = (await self.add(ledger)).revision_key
-        await ledger.fail([key], "judges", "tried too often")
-        between = await status_of(ledger)
-
-        await close(ledger, "checks", key, an_evaluation(key.conversation_key))
-
-        head = await ledger.find(PROJECT, "c-1")
-        assert between == "evaluating"
-        assert head is not None
-        assert (head.status, head.failed_because) == ("failed", "judges: tried too often")
-
-    async def test_a_conversation_given_up_on_every_lane_has_an_unknown_verdict(self, ledger: Ledger) -> None:
-        key = (await self.add(ledger)).revision_key
-
-        for lane in (*LANES, *LANES):
-            await ledger.fail([key], lane, "no")
-
-        found = await ledger.evaluated(key.conversation_key)
-        assert found is not None
-        assert found.head.status == "failed"
-        assert found.verdict is not None
-        assert (found.verdict.overall, found.verdict.outcome, found.verdict.final) == (None, "unknown", True)
-        assert not await close(ledger, "checks", key, an_evaluation(key.conversation_key))
-
-    async def test_a_verdict_is_final_once_the_last_lane_was_given_up(self, ledger: Ledger) -> None:
-        key = (await self.add(ledger)).revision_key
-        await close(ledger, "checks", key, an_evaluation(key.conversation_key, overall=0.9))
-
-        await ledger.fail([key], "judges", "no")
-
-        found = await ledger.evaluated(key.conversation_key)
-        assert found is not None
-        assert found.verdict is not None
-        assert (found.verdict.overall, found.verdict.final, found.head.status) == (0.9, True, "failed")
-
-    async def test_a_failed_conversation_that_is_revised_starts_afresh(self, ledger: Ledger) -> None:
-        key = (await self.add(ledger)).revision_key
-        for lane in LANES:
-            await ledger.fail([key], lane, "no")
-
-        await self.add(ledger, turns=4)
-
-        head = await ledger.find(PROJECT, "c-1")
-        assert head is not None
-        assert (head.status, head.outstanding, head.failed_because) == ("pending", LANES, None)
-
     async def test_pending_lists_what_waits_for_a_lane_oldest_first(self, ledger: Ledger) -> None:
         keys = [(await self.add(ledger, f"c-{number}")).revision_key for number in range(4)]
         await close(ledger, "checks", keys[1], an_evaluation(keys[1].conversation_key))

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+from collections.abc import Sequence
 
 from healing_eval.config import WorkerSettings
 from healing_eval.pipeline.close import Lane
 from healing_eval.wiring import Services
 from healing_eval.worker.loop import LaneWorker, Pace
-from healing_eval.worker.sweep import sweep
+from healing_eval.worker.sweep import Turn, sweep
 
 MODEL_BATCH = 8
 """Conversations in one batch of a lane that asks a model: small, so that a slow answer keeps few others waiting."""
 
 
-async def run_crew(services: Services, stop: asyncio.Event) -> None:
-    """Work on every lane, and sweep, until `stop` is set and everything in hand is settled."""
+async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[str] | None = None) -> None:
+    """Work on these lanes, or all, and sweep, until `stop` is set and everything in hand is settled."""
     panel = services.panel
+    holder = f"{socket.gethostname()}-{os.getpid()}"
     async with asyncio.TaskGroup() as crew:
-        for name in panel.lanes:
+        for name in panel.lanes if lanes is None else lanes:
             evaluators = panel.on_lane(name)
             asks_model = any("model" in evaluator.needs for evaluator in evaluators)
             worker = LaneWorker(
@@ -27,7 +30,7 @@ async def run_crew(services: Services, stop: asyncio.Event) -> None:
                 services.ledger,
                 services.stream,
                 _pace(services.settings.worker, asks_model=asks_model and panel.model is not None),
-                consumer=f"{name}-{os.getpid()}",
+                consumer=f"{name}-{holder}",
             )
             crew.create_task(worker.run(stop), name=f"worker-{name}")
         crew.create_task(
@@ -35,6 +38,7 @@ async def run_crew(services: Services, stop: asyncio.Event) -> None:
                 panel.lanes,
                 services.ledger,
                 services.stream,
+                Turn(services.lease, holder),
                 stop,
                 every_seconds=services.settings.worker.sweep_every_seconds,
             ),

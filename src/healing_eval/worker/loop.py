@@ -112,7 +112,7 @@ class LaneWorker:
     async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
         same = [delivery for delivery in deliveries if open_ones[delivery.revision_key] is not delivery]
         try:
-            await self._stream.ack(self._lane.name, same)
+            await self._ack(same)
             tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
             await self._give_up(tried_too_often, open_ones)
             await self._close(open_ones)
@@ -144,8 +144,15 @@ class LaneWorker:
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         self._retries.forget(keys)
-        await self._stream.ack(self._lane.name, [open_ones.pop(key) for key in keys if key in open_ones])
+        await self._ack([open_ones.pop(key) for key in keys if key in open_ones])
         self._freed.set()
+
+    async def _ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge; where that fails the messages come again, and the ledger says that nothing is left to do."""
+        try:
+            await self._stream.ack(self._lane.name, deliveries)
+        except BackendError as error:
+            log.warning("stream.unacknowledged", lane=self._lane.name, left=len(deliveries), error=str(error))
 
     async def _postpone(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         """Give back what a model could not be asked about; that is no failed attempt of the conversation."""
@@ -156,9 +163,17 @@ class LaneWorker:
         self._freed.set()
 
     async def _give_up(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
-        if keys:
-            await self._ledger.fail(keys, self._lane.name, f"tried {self._pace.max_attempts} times without success")
-            await self._settle(keys, open_ones)
+        """Mark as failed what was tried too often, and set its messages aside for somebody to look at."""
+        if not keys:
+            return
+        reason = f"tried {self._pace.max_attempts} times without success"
+        await self._ledger.fail(keys, self._lane.name, reason)
+        self._retries.forget(keys)
+        with suppress(BackendError):  # then they come again, and are given up again
+            await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
+        for key in keys:
+            del open_ones[key]
+        self._freed.set()
 
     async def _give_back(self, open_ones: dict[RevisionKey, Delivery], *, delay_seconds: float) -> None:
         with suppress(BackendError):  # then they are claimed once they have been idle for long enough

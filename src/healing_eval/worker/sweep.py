@@ -11,6 +11,7 @@ import structlog
 
 from healing_eval import telemetry
 from healing_eval.errors import BackendError
+from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
@@ -18,28 +19,50 @@ log = structlog.get_logger()
 
 PAGE = 10_000
 """Most messages rung again at once."""
+NAME = "sweep"
+"""Of the lease."""
+TURN_OF_ROUNDS = 2
+"""A turn lasts as long as so many rounds take, unless it is renewed: then another process sweeps."""
+
+
+class Turn:
+    """Whose turn it is to sweep: of all processes, one at a time."""
+
+    def __init__(self, lease: Lease, holder: str) -> None:
+        self._lease = lease
+        self._holder = holder
+
+    async def is_ours(self, seconds: float) -> bool:
+        """Take the turn for some seconds, or keep it.
+
+        Raises:
+            BackendError: nobody can tell now.
+        """
+        return await self._lease.acquire(NAME, self._holder, seconds) is not None
 
 
 async def sweep_lane(lane: str, ledger: Ledger, stream: Stream, *, accepted_before: datetime) -> int:
     """Ring again for what is pending on a lane, and tell for how many.
 
-    Only a lane that holds no messages is swept: while it holds some, what is pending is simply waiting its turn.
+    Nothing is rung again while the lane holds as many messages as are pending, for then these simply wait their turn. A
+    stream that lost some holds fewer; those it still has are then rung twice, which the ledger's fence makes harmless.
     """
     depth = await stream.depth(lane)
     telemetry.QUEUE_DEPTH.labels(lane).set(depth)
-    if depth > 0:
+    if depth >= PAGE:
         return 0
     keys = await ledger.pending(lane, accepted_before=accepted_before, limit=PAGE)
-    if keys:
-        await stream.append(lane, keys)
-        log.info("lane.swept", lane=lane, rung_again=len(keys))
+    if len(keys) <= depth:
+        return 0
+    await stream.append(lane, keys)
+    log.info("lane.swept", lane=lane, rung_again=len(keys), messages_before=depth)
     return len(keys)
 
 
 async def sweep(
-    lanes: Sequence[str], ledger: Ledger, stream: Stream, stop: asyncio.Event, *, every_seconds: float
+    lanes: Sequence[str], ledger: Ledger, stream: Stream, turn: Turn, stop: asyncio.Event, *, every_seconds: float
 ) -> None:
-    """Sweep all lanes at once and then regularly, until `stop` is set.
+    """Sweep all lanes at once and then regularly, until `stop` is set; while another process has the turn, only wait.
 
     The first sweep takes everything pending, since nothing that an earlier process had rung is in an in-process stream.
     """
@@ -47,8 +70,9 @@ async def sweep(
     while not stop.is_set():
         rung = 0
         try:
-            before = datetime.now(UTC) - age
-            rung = sum([await sweep_lane(lane, ledger, stream, accepted_before=before) for lane in lanes])
+            if await turn.is_ours(TURN_OF_ROUNDS * every_seconds):
+                before = datetime.now(UTC) - age
+                rung = sum([await sweep_lane(lane, ledger, stream, accepted_before=before) for lane in lanes])
         except BackendError as error:
             log.warning("sweep.interrupted", error=str(error))
         age = timedelta(seconds=every_seconds)

@@ -77,6 +77,18 @@ async def give_up(
         await connection.execute(insert(verdicts), rows)
 
 
+async def reopen(connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey]) -> list[RevisionKey]:
+    """Set the lane's bit again where the revision is the latest and was given up by this lane."""
+    given_up = _heads.failed_because.startswith(f"{lane.name}: ", autoescape=True)
+    opened = await connection.execute(
+        update(conversations)
+        .where(of_revisions(conversations, keys), given_up, _heads.outstanding.bitwise_and(lane.bit) == 0)
+        .values(outstanding=_heads.outstanding + lane.bit, status="evaluating", failed_because=None)
+        .returning(_heads.conversation_key, _heads.revision)
+    )
+    return [revision_key(row) for row in opened]
+
+
 async def _clear_bit(
     connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], also: dict[str, Any]
 ) -> list[Closed]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from healing_eval.backends.sql.add import add
-from healing_eval.backends.sql.close import Lane, close_lane, give_up
+from healing_eval.backends.sql.close import Lane, close_lane, give_up, reopen
 from healing_eval.backends.sql.engine import Database
 from healing_eval.backends.sql.feedback import append_annotations, list_annotations
 from healing_eval.backends.sql.lanes import LaneBits
@@ -89,6 +89,13 @@ class SqlLedger:
         if bit and keys:
             async with self._database.write() as connection:
                 await give_up(connection, Lane(lane, bit), keys, reason, self._clock())
+
+    async def reopen(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
+        bit = await self._lanes.find(lane)
+        if not (bit and keys):
+            return []
+        async with self._database.write() as connection:
+            return await reopen(connection, Lane(lane, bit), keys)
 
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)

@@ -1,0 +1,103 @@
+"""How does one command run several processes of itself?
+
+The parent starts them, starts again what crashes, passes on the word to stop, and ends when all have ended. A child
+whose parent is gone stops by itself, so that nothing is left behind by a `kill -9`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+import structlog
+
+from healing_eval.cli.loops import groups_unwrapped
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 30.0
+"""How long a child may take to finish what is in hand, before it is killed."""
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+LIVED_LONG_SECONDS = 60.0
+"""A child that ran for so long is started again at once; what crashes at once is started again ever later."""
+STARTING_SECONDS = 3.0
+"""A child that ends within this time with an error never worked: its settings are wrong, and so are the others'."""
+_WATCH_SECONDS = 1.0
+
+
+async def run_processes(commands: Sequence[Sequence[str]], stop: asyncio.Event) -> None:
+    """Run each command, the arguments of `healing-eval`, in a process of its own until `stop` is set.
+
+    Raises:
+        Exit: one of them could not start, and has said why itself; with its exit code. The others are stopped.
+    """
+    with groups_unwrapped():
+        async with asyncio.TaskGroup() as group:
+            for command in commands:
+                group.create_task(_keep_running(command, stop))
+
+
+async def _keep_running(command: Sequence[str], stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    pause = FIRST_PAUSE_SECONDS
+    never_worked = True
+    while not stop.is_set():
+        started = loop.time()
+        code = await _run_once(command, stop)
+        if stop.is_set():
+            return
+        lived = loop.time() - started
+        if never_worked and lived < STARTING_SECONDS:
+            stop.set()
+            raise click.exceptions.Exit(code if code > 0 else 1)
+        never_worked = False
+        pause = FIRST_PAUSE_SECONDS if lived > LIVED_LONG_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
+        log.error("process.ended", command=" ".join(command), code=code, again_in_seconds=pause)
+        await _stopped_within(stop, pause)
+
+
+async def _run_once(command: Sequence[str], stop: asyncio.Event) -> int:
+    """Run a child to its end, or to ours; returns its exit code."""
+    program = (sys.executable, "-m", "healing_eval.cli.main", *command, "--parent", str(os.getpid()))
+    child = await asyncio.create_subprocess_exec(*program)
+    ended = asyncio.create_task(child.wait())
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not ended.done():
+            await _end(child, ended)
+    return ended.result()
+
+
+async def _end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+    child.send_signal(signal.SIGTERM)
+    done, _ = await asyncio.wait([ended], timeout=STOP_SECONDS)
+    if not done:
+        log.error("process.killed", pid=child.pid, after_seconds=STOP_SECONDS)
+        child.kill()
+        await ended
+
+
+async def stop_without(parent: int | None, stop: asyncio.Event) -> None:
+    """Set `stop` when the parent is gone; return when it is set. Without a parent, only wait."""
+    while not stop.is_set():
+        if parent is not None and os.getppid() != parent:
+            log.warning("parent.gone", pid=parent)
+            stop.set()
+        await _stopped_within(stop, _WATCH_SECONDS)
+
+
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""How is the API alone served, by one process or several, where others work?"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from functools import partial
+
+import click
+
+from healing_eval.cli.loops import run_fast
+from healing_eval.cli.processes import run_processes, stop_without
+from healing_eval.cli.running import address_of, require_server_extra, require_servers, run_parts, stop_on_signals
+from healing_eval.cli.up import serve_api
+from healing_eval.config import Settings, read_settings
+from healing_eval.masking import masked
+from healing_eval.telemetry import configure_logging
+from healing_eval.wiring import Services
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; anything but loopback needs an API key.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that serve.")
+@click.option("--parent", type=int, hidden=True, help="Who started this process; without it, it stops.")
+def serve(host: str | None, port: int | None, workers: int, parent: int | None) -> None:
+    """Serve the API until interrupted; `healing-eval work` evaluates.
+
+    Needs a store and a stream that processes share: HEALING_EVAL_STORE_URL=postgresql://… and
+    HEALING_EVAL_STREAM_URL=redis://…. Any number of these may run, on any number of machines.
+    """
+    given = {"host": host, "port": port}
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    configure_logging(settings.log.level, settings.log.format)
+    require_server_extra()
+    require_servers(settings)
+    if workers > 1:
+        run_fast(_serve_with(workers, settings))
+        return
+    on_ready = _announce if parent is None else _say_nothing
+    part = partial(serve_api, on_ready=on_ready, shared=parent is not None)
+    run_fast(run_parts(settings, part, partial(_stop_without, parent)))
+
+
+async def _serve_with(workers: int, settings: Settings) -> None:
+    """Keep the port for all, and start them.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    from healing_eval.api.server import reserve  # noqa: PLC0415 - needs the extra `server`
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    _, reserved = await reserve(settings.host, settings.port)
+    with closing(reserved):
+        port = reserved.getsockname()[1]
+        _say(address_of(settings.host, port), settings, workers)
+        command = ("serve", "--host", settings.host, "--port", str(port))
+        await run_processes([command] * workers, stop)
+
+
+async def _stop_without(parent: int | None, _services: Services, stop: asyncio.Event) -> None:
+    await stop_without(parent, stop)
+
+
+async def _announce(address: str, services: Services) -> None:
+    _say(address, services.settings, 1)
+
+
+async def _say_nothing(address: str, services: Services) -> None:
+    """Leave it to the parent."""
+
+
+def _say(address: str, settings: Settings, workers: int) -> None:
+    lines = (
+        f"Healing Eval listens on {address}, {workers} process{'es' if workers > 1 else ''}",
+        f"  store     {masked(settings.effective_store_url)}",
+        f"  stream    {masked(settings.stream_url)}",
+        "  stop      Ctrl-C; nothing accepted is lost",
+    )
+    click.echo("\n".join(lines), err=True)
