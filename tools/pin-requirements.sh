@@ -1,6 +1,6 @@
 #!/bin/sh
 # Pin all dependencies, with hashes and without the address of any server.
-# requirements/core.txt is what the package alone needs, server.txt adds the extra, dev.txt adds our tools.
+# requirements/core.txt is what the package alone needs, server.txt adds the extras, dev.txt adds our tools.
 set -eu
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -9,6 +9,6 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --resolver=backtracking "$@"
 }
 compile --output-file requirements/core.txt pyproject.toml
-compile --extra server --output-file requirements/server.txt pyproject.toml
-compile --extra server --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+compile --extra server --extra postgresql --output-file requirements/server.txt pyproject.toml
+compile --extra server --extra postgresql --output-file requirements/dev.txt pyproject.toml requirements/dev.in
 compile --output-file requirements/build.txt requirements/build.in

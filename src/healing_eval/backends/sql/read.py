@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from healing_eval.backends.sql.rows import of_revisions, read_evaluation, read_issue, revision_key
+from healing_eval.backends.sql.rows import Span, of_revisions, read_evaluation, read_issue, revision_key
 from healing_eval.backends.sql.tables import evaluations, issues, revisions
 from healing_eval.domain.evaluation import Evaluation, Issue
 from healing_eval.domain.revision import RevisionKey, StoredRevision
@@ -31,7 +31,7 @@ async def load_revisions(connection: AsyncConnection, keys: Sequence[RevisionKey
                 link.c.accepted_at <= wanted.c.accepted_at,
             ),
         )
-        .where(of_revisions(wanted, keys))
+        .where(of_revisions(connection, wanted, keys))
         .order_by(wanted.c.conversation_key, wanted.c.revision, link.c.revision)
     )
     chains: dict[RevisionKey, list[Any]] = defaultdict(list)
@@ -56,10 +56,11 @@ def _assemble(key: RevisionKey, chain: Sequence[Any]) -> StoredRevision:
 
 
 async def list_evaluations(
-    connection: AsyncConnection, keys: Sequence[RevisionKey], evaluators: Sequence[str] = ()
+    connection: AsyncConnection, keys: Sequence[RevisionKey], span: Span | None = None, evaluators: Sequence[str] = ()
 ) -> dict[RevisionKey, list[Evaluation]]:
     """List the evaluations of revisions, by evaluator, oldest first; only those of `evaluators` if any are given."""
-    chosen, defects = of_revisions(evaluations, keys), of_revisions(issues, keys)
+    chosen = of_revisions(connection, evaluations, keys, span)
+    defects = of_revisions(connection, issues, keys, span)
     if evaluators:
         chosen &= evaluations.c.evaluator.in_(evaluators)
         defects &= issues.c.evaluator.in_(evaluators)
