@@ -43,8 +43,8 @@ def postgresql() -> Iterator[Postgresql]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql: Postgresql) -> str:
-    """Name a database that has the schema: copying it takes less than migrating anew."""
+def prepared(postgresql: Postgresql) -> str:
+    """Name a database that has the schema."""
     from healing_eval.backends.ledger.postgresql import PostgresqlLedger
 
     async def open_once() -> None:
@@ -58,9 +58,17 @@ def postgresql_template(postgresql: Postgresql) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: Postgresql, postgresql_template: str) -> Iterator[str]:
-    """A database with the schema and nothing in it, for one test."""
-    url = postgresql.new_database(postgresql_template)
+def postgresql_url(postgresql: Postgresql, prepared: str) -> str:
+    """A database with the schema and nothing in it; emptying one takes a tenth of making one."""
+    tables = ("conversations", "revisions", "evaluations", "issues", "verdicts", "annotations", "api_keys")
+    postgresql.sql(*(f"DELETE FROM {table}" for table in tables), "DELETE FROM lanes WHERE bit > 2", database=prepared)
+    return postgresql.url(prepared)
+
+
+@pytest.fixture
+def new_postgresql_url(postgresql: Postgresql) -> Iterator[str]:
+    """A database with nothing at all in it."""
+    url = postgresql.new_database()
     yield url
     postgresql.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 

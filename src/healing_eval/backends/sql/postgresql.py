@@ -37,6 +37,14 @@ MIGRATION_SECONDS = 3600.0
 LATER_MONTHS = 2
 """For how many months after this one there are partitions ahead of time."""
 
+_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # compiling costs more than all our statements
+    # A plan that was made while a table was small is kept for ever otherwise; and only a plan that knows the values
+    # leaves out the other months before it locks them.
+    "plan_cache_mode": "force_custom_plan",
+}
+
 _BEGIN = "BEGIN"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -208,7 +216,7 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
         connect_args={
             "timeout": address.connect_seconds,
             "command_timeout": address.answer_seconds,
-            "server_settings": {"application_name": address.application_name, "jit": "off", "timezone": "UTC"},
+            "server_settings": {"application_name": address.application_name, **_SESSION},
             **({} if address.ssl is None else {"ssl": address.ssl}),
         },
         hide_parameters=True,  # they are what people said, and an error may be logged
