@@ -17,8 +17,8 @@ import os
 import pstats
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -60,18 +60,16 @@ def decide(found: Sequence[Evaluation], final: bool) -> Verdict:
 
 def used_by(server: Postgresql) -> float:
     """Add up the CPU seconds of a server's processes, those that have ended included."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        own, of_children = map(int, fields[11:13]), map(int, fields[13:15])
-        if int(stat.parent.name) == server.pid:
-            ticks += sum(own) + sum(of_children)
-        elif int(fields[1]) == server.pid:
-            ticks += sum(own)
+    ticks = sum(_ticks(server.pid))
+    for pid in server.children:
+        with suppress(OSError):  # it has just ended
+            ticks += sum(_ticks(pid)[:2])
     return ticks / CLOCK_TICKS
+
+
+def _ticks(pid: int) -> list[int]:
+    """Read what a process used itself, as user and in the system, and what its ended children did."""
+    return [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]]
 
 
 class Bench:
@@ -86,7 +84,7 @@ class Bench:
         return cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, self._url)).from_url(self._url)
 
     @asynccontextmanager
-    async def timed(self, what: str, count: int) -> AsyncIterator[None]:
+    async def timed(self, what: str, count: int) -> AsyncGenerator[None]:
         meter = self._meter or (lambda: 0.0)
         theirs, started, cpu = meter(), time.perf_counter(), time.process_time()
         if self._profile:

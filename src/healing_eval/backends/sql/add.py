@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import itemgetter
 
@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from healing_eval.backends.sql.bulk import change_heads, insert_heads, insert_rows, lock_heads
 from healing_eval.backends.sql.feedback import list_annotations
 from healing_eval.backends.sql.intake import Changes, Head, Known, plan
-from healing_eval.backends.sql.rows import of_conversations, span_of
+from healing_eval.backends.sql.rows import Row, Values, of_conversations, span_of
 from healing_eval.backends.sql.tables import annotations, revisions
 from healing_eval.domain.revision import Receipt, Submission
 
-_revision_row = itemgetter(*revisions.c.keys())
+_revision_row: Callable[[Values], Row] = itemgetter(*revisions.c.keys())
 
 
 async def add(

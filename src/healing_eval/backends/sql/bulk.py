@@ -44,8 +44,8 @@ class Closed(msgspec.Struct, frozen=True):
     """Whether it is known that no lane was closed before, so that there is neither evaluation nor verdict yet."""
 
 
-def _raw(connection: AsyncConnection) -> Any:
-    """Give asyncpg's own connection if there is one."""
+def raw_connection(connection: AsyncConnection) -> Any:
+    """Give asyncpg's own connection, which is in the same transaction; None on other databases."""
     if connection.dialect.name != "postgresql":
         return None
     assert connection.sync_connection is not None
@@ -56,7 +56,7 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
     """Insert rows that nobody else can have inserted."""
     if not rows:
         return
-    raw = _raw(connection)
+    raw = raw_connection(connection)
     if raw is not None:
         await raw.copy_records_to_table(table.name, records=rows, columns=_names(table))
         return
@@ -93,11 +93,11 @@ def _names(table: Table) -> tuple[str, ...]:
 
 async def lock_heads(connection: AsyncConnection, keys: Iterable[bytes]) -> list[dict[str, Any]]:
     """Read the heads of conversations, and keep others from changing them."""
-    raw = _raw(connection)
+    raw = raw_connection(connection)
     if raw is not None:
         return [dict(row) for row in await raw.fetch(_LOCK_HEADS, list(keys))]
     found = await connection.execute(select(conversations).where(_heads.conversation_key.in_(set(keys))))
-    return [dict(row._mapping) for row in found]
+    return [dict(row) for row in found.mappings()]
 
 
 async def insert_heads(connection: AsyncConnection, rows: Sequence[Values]) -> None:
@@ -109,7 +109,7 @@ async def insert_heads(connection: AsyncConnection, rows: Sequence[Values]) -> N
     """
     if not rows:
         return
-    raw = _raw(connection)
+    raw = raw_connection(connection)
     if raw is None:
         await connection.execute(insert(conversations), rows)
         return
@@ -122,7 +122,7 @@ async def change_heads(connection: AsyncConnection, rows: Sequence[Values]) -> N
     """Replace heads that `lock_heads` has read."""
     if not rows:
         return
-    raw = _raw(connection)
+    raw = raw_connection(connection)
     if raw is None:
         await connection.execute(_CHANGE_HEAD, [{**row, "the_key": row["conversation_key"]} for row in rows])
         return
@@ -133,7 +133,7 @@ async def clear_bit(
     connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], failed_because: str | None
 ) -> list[Closed]:
     """Clear the lane's bit where the revision is the latest and the bit is set: the fence that makes it once only."""
-    raw = _raw(connection)
+    raw = raw_connection(connection)
     if raw is None:
         return await _clear_bit_portably(connection, lane, keys, failed_because)
     arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
@@ -166,8 +166,10 @@ async def _clear_bit_portably(
 
 
 def _columns_of(rows: Sequence[Values]) -> Iterable[Sequence[Any]]:
-    return zip(*map(itemgetter(*_HEAD_COLUMNS), rows), strict=True)
+    return zip(*map(_head_row, rows), strict=True)
 
+
+_head_row: Callable[[Values], Row] = itemgetter(*_HEAD_COLUMNS)
 
 _CHANGE_HEAD = (
     update(conversations)

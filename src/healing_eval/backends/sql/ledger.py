@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select
 
 from healing_eval.backends.sql.add import add
@@ -32,6 +33,8 @@ from healing_eval.domain.revision import (
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, StoredAnnotation
 
+log = structlog.get_logger()
+
 Clock = Callable[[], datetime]
 
 
@@ -50,7 +53,10 @@ class SqlLedger:
 
     async def open(self) -> None:
         await self._database.open()
-        await self.make_room()
+        try:
+            await self.make_room()
+        except BackendError as error:  # there is room for everything, only not the best
+            log.warning("ledger.no_room_made", error=str(error))
 
     async def make_room(self) -> None:
         await self._database.make_room(self._clock())

@@ -87,7 +87,8 @@ async def list_partitions(connection: AsyncConnection) -> list[Partition]:
     found = await connection.execute(
         text(
             "SELECT relname, relispartition FROM pg_class"
-            " WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'revisions'::regclass)"
+            " WHERE relkind = 'r'"
+            " AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'revisions'::regclass)"
         )
     )
     listed: list[Partition] = []

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 import msgspec
-import structlog
 from sqlalchemy import URL, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from healing_eval.backends.sql.bulk import raw_connection
 from healing_eval.backends.sql.engine import Database, driver_errors_translated, to_json
 from healing_eval.backends.sql.migrate import bring_up_to_date, is_usable
 from healing_eval.backends.sql.partitions import make_partitions, months_from
@@ -47,8 +47,6 @@ _SESSION = {
 
 _BEGIN = "BEGIN"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-
-log = structlog.get_logger()
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -96,7 +94,7 @@ def read_address(url: str) -> Address:
             raise ConfigError(f"setting 'store_url': no option {name!r}; known: {known}")
         field, kind = _OPTIONS[name]
         try:
-            options[field] = kind(value)
+            options[field] = kind(str(value))
         except (TypeError, ValueError) as error:
             raise ConfigError(f"setting 'store_url': option {name!r} must be a number, got {value!r}") from error
     host = {name: value for name, value in made.query.items() if name == "host"}
@@ -132,12 +130,8 @@ class PostgresqlDatabase(Database):
     @asynccontextmanager
     async def look(self) -> AsyncGenerator[AsyncConnection]:
         with errors_translated(self._address.answer_seconds):
-            async with self._engine.connect() as connection:
-                try:
-                    yield connection
-                except _CUT_OFF:
-                    await _drop(connection)
-                    raise
+            async with self._engine.connect() as connection, _dropped_if_cut_off(connection):
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
@@ -146,18 +140,33 @@ class PostgresqlDatabase(Database):
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncGenerator[AsyncConnection]:
-        async with self.look() as connection:
-            raw = raw_connection(connection)
-            await raw.execute(begin)
+        with errors_translated(self._address.answer_seconds):
+            async with aclosing(await self._begun(begin)) as connection, _dropped_if_cut_off(connection):
+                try:
+                    yield connection
+                except _CUT_OFF:
+                    raise
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+                await raw_connection(connection).execute("COMMIT")
+
+    async def _begun(self, begin: str) -> AsyncConnection:
+        """Begin a transaction, on another connection if the server has closed one without our noticing."""
+        for _ in range(self._address.connections):
+            connection = await self._engine.connect()
             try:
-                yield connection
-            except _CUT_OFF:
-                raise
+                await raw_connection(connection).execute(begin)
+            except _LOST:
+                await _drop(connection)
+                await connection.close()
             except BaseException:
-                if not raw.is_closed():
-                    await raw.execute("ROLLBACK")
+                await _drop(connection)
+                await connection.close()
                 raise
-            await raw.execute("COMMIT")
+            else:
+                return connection
+        raise BackendError("the database cannot be reached: it closes every connection")
 
     async def _migrate(self) -> None:
         patient = msgspec.structs.replace(self._address, answer_seconds=MIGRATION_SECONDS)
@@ -170,15 +179,35 @@ class PostgresqlDatabase(Database):
             await engine.dispose()
 
 
-_CUT_OFF = (TimeoutError, CancelledError)
+_CUT_OFF = (TimeoutError, CancelledError, asyncpg.InternalClientError)
+"""What leaves it open how far a statement got."""
+
+_LOST = (asyncpg.InternalClientError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
+"""What is raised by a connection that the server has closed; nothing was done with it."""
 
 
-def raw_connection(connection: AsyncConnection) -> asyncpg.Connection:
-    """Give the driver's own connection, which is in the same transaction."""
-    assert connection.sync_connection is not None
-    driver = connection.sync_connection.connection.driver_connection
-    assert driver is not None
-    return driver
+@asynccontextmanager
+async def _dropped_if_cut_off(connection: AsyncConnection) -> AsyncGenerator[None]:
+    try:
+        yield
+    except _CUT_OFF:
+        await _drop(connection)
+        raise
+
+
+async def _drop(connection: AsyncConnection) -> None:
+    if not connection.invalidated:
+        raw_connection(connection).terminate()
+        await connection.invalidate()
+
+
+async def _roll_back(connection: AsyncConnection) -> None:
+    if connection.invalidated or raw_connection(connection).is_closed():
+        return
+    try:
+        await raw_connection(connection).execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        await _drop(connection)  # which undoes it as well; why the transaction failed is what matters
 
 
 @contextmanager
@@ -193,13 +222,8 @@ def errors_translated(answer_seconds: float) -> Generator[None]:
             # A detail is something like "Failing row contains (…)", which is what people said.
             error.detail = error.hint = error.where = None  # pyright: ignore[reportAttributeAccessIssue]
             raise BackendError(f"the database failed: {type(error).__name__}: {error.args[0]}") from error
-        except asyncpg.InterfaceError as error:
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise BackendError(f"the database cannot be reached: {error.args[0]}") from error
-
-
-async def _drop(connection: AsyncConnection) -> None:
-    raw_connection(connection).terminate()
-    await connection.invalidate()
 
 
 def _check_server(connection: AsyncConnection) -> None:
@@ -231,14 +255,14 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def replace_if_lost(connection: Any, _record: Any, _proxy: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        # The driver hears when the server closes a connection, so that asking costs nothing; the pool then opens another.
+        # The driver hears when the server closes a connection, so asking costs nothing. The pool then opens another.
         if connection.driver_connection.is_closed():
             raise DisconnectionError
 
     return engine
 
 
-async def _write_json_as_it_is(connection: asyncpg.Connection) -> None:
+async def _write_json_as_it_is(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
     )

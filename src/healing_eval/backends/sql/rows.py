@@ -142,6 +142,9 @@ def evaluation_row(place: RevisionPlace, lane: str, evaluation: Evaluation, now:
     )
 
 
+_NO_MODEL = (None, None, None, None)
+
+
 def _result_columns(result: Result) -> Row:
     """Write the columns from `status` to `raw_answer`."""
     if isinstance(result, Findings):

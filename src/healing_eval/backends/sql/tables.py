@@ -2,8 +2,8 @@
 
 One definition for every dialect. Nothing here needs another conversation: no foreign keys, no sequences. The head,
 `conversations`, is one row per conversation. What belongs to one revision carries the revision's `accepted_at`, set
-once, in its primary key, so that PostgreSQL partitions it by month (`partitions`). `bucket` in [0, 1024) follows from the key and
-names the shard. `project` is copied to wherever a list starts.
+once, in its primary key, so that PostgreSQL partitions it by month (`partitions`). `bucket` in [0, 1024) follows from
+the key and names the shard. `project` is copied to wherever a list starts.
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ Debian's package makes.
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from healing_eval.testing.servers.process import Process, binary, free_port, wait_until_ready, work_folder
@@ -75,6 +77,29 @@ class Postgresql(Process):
         except TimeoutError as error:
             raise TimeoutError(f"{error}; it printed:\n{self.log()[-2000:]}") from error
 
+    @property
+    def children(self) -> list[int]:
+        """The ids of its other processes, one for each client among them."""
+        found: list[int] = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has just ended
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == self.pid:
+                    found.append(int(stat.parent.name))
+        return found
+
+    def kill(self) -> None:
+        children = self.children
+        super().kill()
+        _signal_all(children, signal.SIGKILL)
+
+    def pause(self) -> None:
+        super().pause()
+        _signal_all(self.children, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        _signal_all(self.children, signal.SIGCONT)
+        super().resume()
+
     def url(self, database: str = "postgres") -> str:
         """Say where a database is."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
@@ -102,3 +127,9 @@ class Postgresql(Process):
         if done.returncode:
             raise RuntimeError(f"{command[-1]!r} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+
+def _signal_all(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
