@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import itemgetter
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +17,7 @@ from healing_eval.backends.sql.rows import Row, Values, of_conversations, span_o
 from healing_eval.backends.sql.tables import annotations, revisions
 from healing_eval.domain.revision import Receipt, Submission
 
-_revision_row: Callable[[Values], Row] = itemgetter(*revisions.c.keys())
+_revision_row = cast("Callable[[Values], Row]", itemgetter(*revisions.c.keys()))
 
 
 async def add(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Table, and_, bindparam, case, insert, select, true, update
@@ -169,7 +169,7 @@ def _columns_of(rows: Sequence[Values]) -> Iterable[Sequence[Any]]:
     return zip(*map(_head_row, rows), strict=True)
 
 
-_head_row: Callable[[Values], Row] = itemgetter(*_HEAD_COLUMNS)
+_head_row = cast("Callable[[Values], Row]", itemgetter(*_HEAD_COLUMNS))
 
 _CHANGE_HEAD = (
     update(conversations)

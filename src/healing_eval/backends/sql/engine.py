@@ -17,8 +17,9 @@ from healing_eval.errors import BackendError
 RACES = 5
 """How often a transaction is tried again because somebody else's came first."""
 
-_LOST_RACES = frozenset({"23505", "40001", "40P01"})
-"""SQLSTATE of a unique violation, a serialization failure and a deadlock: the same again will do."""
+_LOST_RACES = frozenset({"23505", "23514", "40001", "40P01"})
+"""SQLSTATE of what does not happen again: a unique violation, a month whose partition was attached while a row was on
+its way to the default one, a serialization failure and a deadlock."""
 
 
 class Raced(Exception):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
 from healing_eval.backends.sql.bulk import Lane
@@ -32,6 +33,8 @@ from healing_eval.domain.revision import (
 )
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, StoredAnnotation
+
+Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
@@ -70,14 +73,7 @@ class SqlLedger:
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         mask = await self._lanes.mask(lanes)
-        for _ in range(RACES):
-            try:
-                async with self._database.write() as connection:
-                    return await add(connection, submissions, mask, self._clock())
-            except BackendError as error:
-                if not is_lost_race(error):
-                    raise
-        raise BackendError("the same conversations are being stored by others at the same time")
+        return await self._write(lambda connection: add(connection, submissions, mask, self._clock()))
 
     async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
         if not keys:
@@ -89,14 +85,14 @@ class SqlLedger:
         bit = await self._lanes.find(lane)
         if not (bit and results):
             return []
-        async with self._database.write() as connection:
-            return await close_lane(connection, Lane(lane, bit), results, decide, self._clock())
+        now, closing = self._clock(), Lane(lane, bit)
+        return await self._write(lambda connection: close_lane(connection, closing, results, decide, now))
 
     async def fail(self, keys: Sequence[RevisionKey], lane: str, reason: str) -> None:
         bit = await self._lanes.find(lane)
         if bit and keys:
-            async with self._database.write() as connection:
-                await give_up(connection, Lane(lane, bit), keys, reason, self._clock())
+            now, closing = self._clock(), Lane(lane, bit)
+            await self._write(lambda connection: give_up(connection, closing, keys, reason, now))
 
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
@@ -142,8 +138,8 @@ class SqlLedger:
     async def annotate(self, key: bytes, annotations: Sequence[Annotation]) -> int:
         if not annotations:
             return 0
-        async with self._database.write() as connection:
-            return await append_annotations(connection, key, annotations, self._clock())
+        now = self._clock()
+        return await self._write(lambda connection: append_annotations(connection, key, annotations, now))
 
     async def annotations(self, keys: Sequence[bytes]) -> list[StoredAnnotation]:
         async with self._database.look() as connection:
@@ -190,6 +186,19 @@ class SqlLedger:
         async with self._database.look() as connection:
             found = await connection.execute(select(status, func.count()).group_by(status))
             return {name: count for name, count in found.all()}  # noqa: C416 - a row is no pair to the type checker
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[Done]]) -> Done:
+        """Do work in a transaction, and all of it again where somebody else's came first."""
+        lost: BackendError | None = None
+        for _ in range(RACES):
+            try:
+                async with self._database.write() as connection:
+                    return await work(connection)
+            except BackendError as error:
+                if not is_lost_race(error):
+                    raise
+                lost = error
+        raise BackendError(f"others store the same at the same time, again and again: {lost}") from lost
 
     async def _find_row(self, key: bytes) -> Any | None:
         async with self._database.look() as connection:

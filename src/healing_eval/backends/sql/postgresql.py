@@ -115,7 +115,8 @@ class PostgresqlDatabase(Database):
                 _check_server(connection)
                 usable = await connection.run_sync(is_usable)
             if not usable:
-                await self._migrate()
+                async with self.migrating() as connection:
+                    await connection.run_sync(bring_up_to_date)
         except BackendError as error:
             raise BackendError(f"setting 'store_url', {self._address}: {error}") from error
 
@@ -168,13 +169,15 @@ class PostgresqlDatabase(Database):
                 return connection
         raise BackendError("the database cannot be reached: it closes every connection")
 
-    async def _migrate(self) -> None:
+    @asynccontextmanager
+    async def migrating(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection in a transaction for statements that may take long; no other has so much time."""
         patient = msgspec.structs.replace(self._address, answer_seconds=MIGRATION_SECONDS)
         engine = _engine(patient, isolation_level="READ COMMITTED", poolclass=NullPool)
         try:
             with errors_translated(MIGRATION_SECONDS):
                 async with engine.begin() as connection:
-                    await connection.run_sync(bring_up_to_date)
+                    yield connection
         finally:
             await engine.dispose()
 

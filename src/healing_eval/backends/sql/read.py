@@ -93,6 +93,8 @@ async def list_evaluations(
     connection: AsyncConnection, keys: Sequence[RevisionKey], span: Span | None = None, evaluators: Sequence[str] = ()
 ) -> dict[RevisionKey, list[Evaluation]]:
     """List the evaluations of revisions, by evaluator, oldest first; only those of `evaluators` if any are given."""
+    if not keys:
+        return {}
     chosen = of_revisions(connection, evaluations, keys, span)
     defects = of_revisions(connection, issues, keys, span)
     if evaluators:
