@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import urlsplit
 
@@ -14,8 +15,16 @@ CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM)
 
-EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
-"""Which extra brings the libraries that the built-in plug-ins of a group need."""
+EXTRAS = {
+    (LEDGER, "sqlite"): "server",
+    (CATALOG, "sqlite"): "server",
+    (LEDGER, "postgresql"): "server,postgresql",
+    (CATALOG, "postgresql"): "server,postgresql",
+}
+"""Which extras bring the libraries that a built-in plug-in needs."""
+
+SETTING_OF_GROUP = {LEDGER: "store_url", CATALOG: "store_url", STREAM: "stream_url"}
+"""Which setting holds the URL by which a group's plug-in is chosen."""
 
 
 def found(group: str) -> dict[str, EntryPoint]:
@@ -44,7 +53,7 @@ def load(group: str, name: str) -> type:
     try:
         loaded = known[name].load()
     except ImportError as error:
-        extra = EXTRA_OF_GROUP.get(group)
+        extra = EXTRAS.get((group, name))
         hint = f"; try: pip install 'healing-eval[{extra}]'" if extra else ""
         raise PluginError(f"{group} {name!r} cannot be imported: {error}{hint}") from error
     except AttributeError as error:
@@ -63,5 +72,12 @@ def load_for_url(group: str, url: str) -> type:
     scheme = urlsplit(url).scheme
     known = found(group)
     if scheme not in known:
-        raise ConfigError(f"{url!r} needs one of the schemes {', '.join(known) or 'none'} ({group})")
+        setting = f"setting {SETTING_OF_GROUP[group]!r}: " if group in SETTING_OF_GROUP else ""
+        schemes = ", ".join(known) or "none"
+        raise ConfigError(f"{setting}{without_password(url)!r} needs one of the schemes {schemes} ({group})")
     return load(group, scheme)
+
+
+def without_password(url: str) -> str:
+    """Write a URL as it may be shown."""
+    return re.sub(r"(://[^:@/]*):.*@", r"\1:***@", url)

@@ -16,3 +16,12 @@ def test_a_url_without_a_known_scheme_is_answered_with_the_known_ones() -> None:
 
 def test_the_four_evaluators_are_plug_ins_like_any_other() -> None:
     assert {"heuristic", "tool_call", "coherence", "judge"} <= set(plugins.found(plugins.EVALUATORS))
+
+
+def test_an_address_nobody_speaks_is_told_without_its_password() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'store_url': 'postgres://ann:\*\*\*@db/x' needs one of the schemes"
+    ) as refusal:
+        plugins.load_for_url(plugins.LEDGER, "postgres://ann:p@ss/w:ord@db/x")
+
+    assert "w:ord" not in str(refusal.value)

@@ -60,7 +60,7 @@ class Address(msgspec.Struct, frozen=True):
     application_name: str = "healing-eval"
 
     def __str__(self) -> str:
-        return self.url.set(query={}).render_as_string(hide_password=True)
+        return self.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
 
 
 _OPTIONS = {
