@@ -15,13 +15,11 @@ CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM)
 
-EXTRAS = {
-    (LEDGER, "sqlite"): "server",
-    (CATALOG, "sqlite"): "server",
-    (LEDGER, "postgresql"): "server,postgresql",
-    (CATALOG, "postgresql"): "server,postgresql",
-}
-"""Which extras bring the libraries that a built-in plug-in needs."""
+EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
+"""Which extra brings the libraries that the built-in plug-ins of a group need."""
+
+EXTRA_OF_NAME = {"postgresql": "postgresql"}
+"""Which extra some of them need besides."""
 
 SETTING_OF_GROUP = {LEDGER: "store_url", CATALOG: "store_url", STREAM: "stream_url"}
 """Which setting holds the URL by which a group's plug-in is chosen."""
@@ -53,8 +51,8 @@ def load(group: str, name: str) -> type:
     try:
         loaded = known[name].load()
     except ImportError as error:
-        extra = EXTRAS.get((group, name))
-        hint = f"; try: pip install 'healing-eval[{extra}]'" if extra else ""
+        extras = [extra for extra in (EXTRA_OF_GROUP.get(group), EXTRA_OF_NAME.get(name)) if extra]
+        hint = f"; try: pip install 'healing-eval[{','.join(extras)}]'" if extras else ""
         raise PluginError(f"{group} {name!r} cannot be imported: {error}{hint}") from error
     except AttributeError as error:
         raise PluginError(f"{group} {name!r} names {known[name].value}, which does not exist") from error
