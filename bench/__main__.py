@@ -16,6 +16,8 @@ PARTS = {
     "speed of the checks": ["bench.tool_call_speed"],
     "memory of evaluate": ["bench.evaluate_memory"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
+    "store on PostgreSQL": ["bench.store", "--postgresql"],
+    "ways to keep bodies in PostgreSQL": ["bench.bodies"],
 }
 ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"]}
 

@@ -4,46 +4,48 @@
     .venv/bin/python -m bench.store --postgresql [CONVERSATIONS]        a PostgreSQL of our own, durable, ended again
     .venv/bin/python -m bench.store --url postgresql://… [CONVERSATIONS]    one that runs, in a database that is empty
 
-Bodies have 6 KB and 10 turns; a lane is closed with four evaluations, one of which has five issues. CPU milliseconds
-are those of this process, and of all of the server's where we started it. `--profile` prints where ours go.
+The load is that of `bench.load`: about 6 KB and 10 turns; a lane is closed with four evaluations, one of which has five
+issues. CPU milliseconds are those of this process, and of all of the server's where we started it. `--profile` prints
+where ours go.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import cProfile
 import os
 import pstats
 import statistics
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+import msgspec
+
+from bench import load
 from healing_eval import plugins
+from healing_eval.cli.loops import run_fast
 from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.query import EvaluationQuery
 from healing_eval.domain.revision import RevisionKey, Submission
+from healing_eval.formats.item import read_item
+from healing_eval.formats.limits import UNLIMITED
 from healing_eval.ports.ledger import LaneResult, Ledger
-from healing_eval.testing.builders import a_conversation, a_submission, a_turn, an_evaluation, an_issue
+from healing_eval.testing.builders import an_evaluation, an_issue
 from healing_eval.testing.servers.postgresql import Postgresql
 
 LANES = ("checks", "judges")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
-Meter = Callable[[], float]
-"""Tells how many seconds of CPU the server has used so far."""
-
 
 def submissions(prefix: str, count: int) -> list[Submission]:
-    turns = [
-        a_turn(number, "assistant" if number % 2 else "user", f"{number}: " + "lorem ipsum dolor " * 31)
-        for number in range(10)
-    ]
-    return [a_submission(a_conversation(f"{prefix}-{number}", turns)) for number in range(count)]
+    made = list(islice(load.conversations(), min(count, 500)))
+    bodies = (msgspec.json.encode(made[at % len(made)] | {"conversation_id": f"{prefix}-{at}"}) for at in range(count))
+    return [read_item(body, project="default", limits=UNLIMITED) for body in bodies]
 
 
 def evaluations(key: RevisionKey, number: int) -> tuple[Evaluation, ...]:
@@ -75,9 +77,9 @@ def _ticks(pid: int) -> list[int]:
 class Bench:
     """Measures one store."""
 
-    def __init__(self, url: str, meter: Meter | None, profile: bool) -> None:
+    def __init__(self, url: str, server: Postgresql | None, *, profile: bool) -> None:
         self._url = url
-        self._meter = meter
+        self._server = server
         self._profile = cProfile.Profile() if profile else None
 
     def ledger(self) -> Ledger:
@@ -85,16 +87,18 @@ class Bench:
 
     @asynccontextmanager
     async def timed(self, what: str, count: int) -> AsyncGenerator[None]:
-        meter = self._meter or (lambda: 0.0)
-        theirs, started, cpu = meter(), time.perf_counter(), time.process_time()
+        theirs, started, cpu = self._theirs(), time.perf_counter(), time.process_time()
         if self._profile:
             self._profile.enable()
         yield
         if self._profile:
             self._profile.disable()
-        wall, ours, theirs = time.perf_counter() - started, time.process_time() - cpu, meter() - theirs
-        server = f", {1000 * theirs / count:.3f} of the server" if self._meter else ""
+        wall, ours, theirs = time.perf_counter() - started, time.process_time() - cpu, self._theirs() - theirs
+        server = f", {1000 * theirs / count:.3f} of the server" if self._server else ""
         print(f"{what}: {count / wall:,.0f} conversations/s, {1000 * ours / count:.3f} CPU ms each{server}")
+
+    def _theirs(self) -> float:
+        return used_by(self._server) if self._server else 0.0
 
     async def opening(self) -> None:
         for what in ("a fresh", "an existing"):
@@ -107,7 +111,7 @@ class Bench:
     async def adding(self, ledger: Ledger, batch: int, count: int) -> list[RevisionKey]:
         sent = submissions(f"b{batch}", count)
         keys: list[RevisionKey] = []
-        async with self.timed(f"add() in batches of {batch}, {len(sent[0].body)} bytes each", count):
+        async with self.timed(f"add() in batches of {batch}", count):
             for first in range(0, count, batch):
                 receipts = await ledger.add(sent[first : first + batch], LANES)
                 keys += [receipt.revision_key for receipt in receipts]
@@ -133,6 +137,8 @@ class Bench:
                 await ledger.close_lane(lane, results[first : first + batch], decide)
 
     async def querying(self, ledger: Ledger) -> None:
+        if self._server:  # does so by itself within a minute
+            self._server.sql("ANALYZE", database=self._url.rpartition("/")[2])
         queries = {
             "the newest 50": EvaluationQuery(),
             "the worst 50": EvaluationQuery(sort="overall"),
@@ -180,15 +186,15 @@ def main() -> None:
         server = Postgresql(durable=True)
         try:
             server.start()
-            asyncio.run(Bench(server.new_database(), lambda: used_by(server), chosen.profile).run(count))
+            run_fast(Bench(server.new_database(), server, profile=chosen.profile).run(count))
             server.stop()
         finally:
             server.remove()
     elif chosen.url:
-        asyncio.run(Bench(chosen.url, None, chosen.profile).run(count))
+        run_fast(Bench(chosen.url, None, profile=chosen.profile).run(count))
     else:
         with TemporaryDirectory(dir=chosen.given[0] if chosen.given else ".") as store:
-            asyncio.run(Bench(f"sqlite:///{store}/store.db", None, chosen.profile).run(count))
+            run_fast(Bench(f"sqlite:///{store}/store.db", None, profile=chosen.profile).run(count))
 
 
 if __name__ == "__main__":

@@ -139,6 +139,24 @@ async def test_adding_and_closing_in_any_order_meets_no_deadlock(postgresql: Pos
     assert "deadlock" not in postgresql.log()
 
 
+async def test_bodies_are_verbatim_and_can_be_searched_by_word_and_by_field(
+    postgresql: Postgresql, postgresql_url: str
+) -> None:
+    async with opened(postgresql_url) as ledger:
+        sent = [a_submission(a_conversation(name, metadata={"town": name})) for name in ("Kraków", "a\0b \U0001f600")]
+        receipts = await ledger.add(sent, LANES)
+        stored = await ledger.load([one.revision_key for one in receipts])
+
+    by_word = "SELECT conversation_id FROM revisions WHERE position(convert_to('Krak', 'UTF8') IN body) > 0"
+    by_field = (
+        "SELECT conversation_id FROM revisions"
+        " WHERE convert_from(body, 'UTF8')::jsonb -> 'metadata' ->> 'town' LIKE 'Krak%'"
+    )
+    found = [postgresql.sql(query, database=named(postgresql_url)) for query in (by_word, by_field)]
+    assert [one.body for one in stored] == [one.body for one in sent]
+    assert found == ["Kraków", "Kraków"]
+
+
 # -- the server dies ---------------------------------------------------------------------------------------------------
 
 

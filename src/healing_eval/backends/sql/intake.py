@@ -166,8 +166,7 @@ def _advance(head: Head, submission: Submission, row: Values, mask: int) -> None
     head.turn_count = len(conversation.turns)
     head.entry_count = len(submission.turn_hashes)
     head.prefix_hash = submission.turn_hashes[-1]
-    head.status = "pending" if conversation.evaluable else "unevaluable"
-    head.outstanding = mask if conversation.evaluable else 0
+    head.status, head.outstanding = ("pending", mask) if conversation.evaluable else ("unevaluable", 0)
     head.failed_because = None
 
 
