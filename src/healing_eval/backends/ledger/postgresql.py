@@ -9,7 +9,12 @@ from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 
 
 class PostgresqlLedger(SqlLedger):
-    """A ledger on PostgreSQL 14 or newer: `postgresql://user:password@host:port/database`."""
+    """A ledger on PostgreSQL 14 or newer: `postgresql://user:password@host:port/database?option=value&…`.
+
+    Options: `sslmode` as everywhere; `pool_size`, most connections of a process (10); `connect_timeout` (5) and
+    `command_timeout` (15), seconds after which the server counts as hung; `application_name`; `host`, the folder of
+    a socket.
+    """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
         super().__init__(PostgresqlDatabase(url), clock)
