@@ -49,7 +49,11 @@ class Postgresql(Process):
         Args:
             durable: whether a commit reaches the disk, as benchmarks want it.
             settings: more lines of postgresql.conf.
+
+        Raises:
+            MissingServer: PostgreSQL is not installed.
         """
+        postgres, initdb = program("postgres"), program("initdb")  # before anything is made
         self.port = free_port()
         folder = work_folder("postgresql", USER)
         chosen = {
@@ -61,13 +65,13 @@ class Postgresql(Process):
         }
         options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
         super().__init__(
-            [program("postgres"), "-D", folder / "data", *options],
+            [postgres, "-D", folder / "data", *options],
             folder,
             user=USER,
             stop_signal=signal.SIGINT,  # SIGTERM would wait for clients to leave
         )
         self._numbers = itertools.count(1)
-        init = [program("initdb"), "-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8"]
+        init = [initdb, "-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8"]
         self._run(Process([*init, "--locale=C.UTF-8"], folder, user=USER).command)
 
     def start(self) -> None:
