@@ -21,8 +21,11 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt requirements/build.txt tools
 demo: setup ## evaluate about 300 sample conversations and print the report
 	@$(BIN)/healing-eval demo --exit
 
-test: setup ## run all tests
+test: setup $(VENV)/.servers ## run all tests, on real servers where they can be had
 	@$(BIN)/pytest
+
+$(VENV)/.servers: $(VENV)/.ready tools/install-servers.sh
+	@if sh tools/install-servers.sh; then touch $@; fi
 
 check: lint types contracts test ## everything CI does
 

@@ -17,6 +17,8 @@ PARTS = {
     "memory of evaluate": ["bench.evaluate_memory"],
     "stream on Redis": ["bench.stream"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
+    "store on PostgreSQL": ["bench.store", "--postgresql"],
+    "ways to keep bodies in PostgreSQL": ["bench.bodies"],
 }
 ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"]}
 

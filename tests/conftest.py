@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
 import structlog
 
-from healing_eval.testing.servers.process import MissingServer, wait_until_ready
+from healing_eval.testing.servers.postgresql import Postgresql
+from healing_eval.testing.servers.process import MissingServer, Process, free_port, wait_until_ready
 from healing_eval.testing.servers.redis import RedisServer
+
+Server = TypeVar("Server", bound=Process)
 
 
 @pytest.fixture(autouse=True)
@@ -21,23 +25,39 @@ def logging_as_at_the_start() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def a_redis(**how: Any) -> RedisServer:
-    """Make a Redis, not started yet; where there is none, skip the test, but never in CI."""
+def made_or_skipped(make: Callable[[], Server]) -> Server:
+    """Make a server. In CI one that is missing fails the test, so that no run is green for having run nothing."""
     try:
-        return RedisServer(**how)
-    except MissingServer as missing:
+        return make()
+    except MissingServer as error:
         if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One PostgreSQL for all tests that do it no harm."""
+    server = made_or_skipped(Postgresql)
+    server.start()
+    yield server
+    server.remove()
+
+
+def a_redis(**how: Any) -> RedisServer:
+    """Make a Redis, not started yet."""
+    return made_or_skipped(lambda: RedisServer(**how))
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """One Redis for all tests that leave it running and disturb nobody."""
     server = a_redis()
-    server.start()
-    yield server
-    server.remove()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture
@@ -49,12 +69,15 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[RedisServer]:
     """A cluster of one node: it refuses what reaches over slots, and a script that touches keys it did not name."""
-    server = a_redis(extra=["--cluster-enabled", "yes"])
-    server.start()
-    server.ask("CLUSTER ADDSLOTSRANGE 0 16383")
-    wait_until_ready(lambda: "cluster_state:ok" in server.ask_all("CLUSTER INFO"), "the cluster")
-    yield server
-    server.remove()
+    # The nodes' own port would be ours and 10,000, which may be none or taken.
+    server = a_redis(extra=["--cluster-enabled", "yes", "--cluster-port", str(free_port())])
+    try:
+        server.start()
+        server.ask("CLUSTER ADDSLOTSRANGE 0 16383")
+        wait_until_ready(lambda: "cluster_state:ok" in server.ask_all("CLUSTER INFO"), "the cluster")
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture
@@ -75,3 +98,43 @@ def new_redis() -> Iterator[Callable[..., RedisServer]]:
     yield make
     for server in made:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def prepared(postgresql: Postgresql) -> str:
+    """Name a database that has the schema."""
+    from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+
+    async def open_once() -> None:
+        ledger = PostgresqlLedger.from_url(postgresql.url("prepared"))
+        await ledger.open()
+        await ledger.close()
+
+    postgresql.sql("CREATE DATABASE prepared")
+    asyncio.run(open_once())
+    return "prepared"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Postgresql, prepared: str) -> str:
+    """A database with the schema and nothing in it; emptying one takes a tenth of making one."""
+    tables = ("conversations", "revisions", "evaluations", "issues", "verdicts", "annotations", "api_keys")
+    postgresql.sql(*(f"DELETE FROM {table}" for table in tables), "DELETE FROM lanes WHERE bit > 2", database=prepared)
+    return postgresql.url(prepared)
+
+
+@pytest.fixture
+def new_postgresql_url(postgresql: Postgresql) -> Iterator[str]:
+    """A database with nothing at all in it."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests of real servers did not run, and why."""
+    reasons = [
+        report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if "services" in report.keywords
+    ]
+    for reason in sorted(set(reasons)):
+        terminalreporter.write_line(f"{reasons.count(reason)} tests did not run: {reason.removeprefix('Skipped: ')}")

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("healing-eval-data")
     """Folder of the embedded store; made when needed. One process works on it at a time."""
     store_url: str | None = None
-    """Where conversations and verdicts are kept. None: a SQLite file in the data directory."""
+    """Where it is kept: sqlite:///file or postgresql://user:password@host/name. None: SQLite in the data directory."""
     stream_url: str = "memory://"
     """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
     host: str = "127.0.0.1"

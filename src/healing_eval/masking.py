@@ -11,7 +11,7 @@ MASK = "***"
 
 _SECRETS = ("key", "secret", "token", "password", "passwd", "pwd", "passphrase", "credential", "auth", "authorization")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_USER = re.compile(r"(?<=://)[^/\s]*(?=@)")
+_USER = re.compile(r"(?<=://)[^\s'\"]*(?=@)")  # up to the last @, since a password may hold some
 _QUERY = re.compile(r"(?<=[?&;])([^=&;#\s]+)=([^&;#\s]*)")
 _NUMERAL = re.compile(r"\d+")
 

@@ -19,8 +19,14 @@ GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE)
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
-EXTRA_OF_PLUGIN = {(group, scheme): "redis" for group in (STREAM, LEASE) for scheme in ("redis", "rediss")}
-"""The same for single ones; who does not name them in a setting does not need them."""
+EXTRA_OF_PLUGIN = {
+    **{(group, scheme): "redis" for group in (STREAM, LEASE) for scheme in ("redis", "rediss")},
+    **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
+}
+"""Which extra single ones need besides; who does not name them in a setting does not need them."""
+
+SETTING_OF_GROUP = {LEDGER: "store_url", CATALOG: "store_url", STREAM: "stream_url", LEASE: "stream_url"}
+"""Which setting holds the URL by which a group's plug-in is chosen."""
 
 
 def found(group: str) -> dict[str, EntryPoint]:
@@ -49,8 +55,8 @@ def load(group: str, name: str) -> type:
     try:
         loaded = known[name].load()
     except ImportError as error:
-        extra = EXTRA_OF_PLUGIN.get((group, name)) or EXTRA_OF_GROUP.get(group)
-        hint = f"; try: pip install 'healing-eval[{extra}]'" if extra else ""
+        extras = [extra for extra in (EXTRA_OF_GROUP.get(group), EXTRA_OF_PLUGIN.get((group, name))) if extra]
+        hint = f"; try: pip install 'healing-eval[{','.join(extras)}]'" if extras else ""
         raise PluginError(f"{group} {name!r} cannot be imported: {error}{hint}") from error
     except AttributeError as error:
         raise PluginError(f"{group} {name!r} names {known[name].value}, which does not exist") from error
@@ -68,5 +74,7 @@ def load_for_url(group: str, url: str) -> type:
     scheme = urlsplit(url).scheme
     known = found(group)
     if scheme not in known:
-        raise ConfigError(f"{masked(url)!r} needs one of the schemes {', '.join(known) or 'none'} ({group})")
+        setting = f"setting {SETTING_OF_GROUP[group]!r}: " if group in SETTING_OF_GROUP else ""
+        schemes = ", ".join(known) or "none"
+        raise ConfigError(f"{setting}{masked(url)!r} needs one of the schemes {schemes} ({group})")
     return load(group, scheme)

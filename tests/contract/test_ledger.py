@@ -10,30 +10,49 @@ from healing_eval.testing.contract_ledger import LedgerContract
 from healing_eval.testing.contract_query import QueryContract
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/new folder/store.db"
-
-
-class TestSqliteLedger(LedgerContract):
+class OnSqlite:
     @pytest.fixture
-    def url(self, sqlite_url: str) -> str:
-        return sqlite_url
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/new folder/store.db"
 
 
-class TestSqliteQueries(QueryContract):
+class TestSqliteLedger(OnSqlite, LedgerContract):
+    pass
+
+
+class TestSqliteQueries(OnSqlite, QueryContract):
+    pass
+
+
+class TestSqliteAnnotations(OnSqlite, AnnotationContract):
+    pass
+
+
+class OnPostgresql:
     @pytest.fixture
-    def url(self, sqlite_url: str) -> str:
-        return sqlite_url
+    def url(self, postgresql_url: str) -> str:
+        return postgresql_url
 
 
-class TestSqliteAnnotations(AnnotationContract):
-    @pytest.fixture
-    def url(self, sqlite_url: str) -> str:
-        return sqlite_url
+class TestSqliteGivingUp(OnSqlite, GivingUpContract):
+    pass
 
 
-class TestSqliteGivingUp(GivingUpContract):
-    @pytest.fixture
-    def url(self, sqlite_url: str) -> str:
-        return sqlite_url
+@pytest.mark.services
+class TestPostgresqlLedger(OnPostgresql, LedgerContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlQueries(OnPostgresql, QueryContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlAnnotations(OnPostgresql, AnnotationContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlGivingUp(OnPostgresql, GivingUpContract):
+    pass

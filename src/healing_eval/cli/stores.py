@@ -11,7 +11,6 @@ import msgspec
 
 from healing_eval.config import Settings
 from healing_eval.errors import BackendError, ConfigError
-from healing_eval.masking import masked
 
 _SCHEME = "sqlite:///"
 _HEADER = b"SQLite format 3\x00"
@@ -68,8 +67,9 @@ def opening_store(settings: Settings) -> Generator[None]:
     try:
         yield
     except BackendError as error:
-        shown = file or masked(settings.effective_store_url)
-        raise BackendError(f"the store {shown} does not open: {error}") from error
+        if file is None:  # a server's error names its address and setting itself
+            raise
+        raise BackendError(f"the store {file} does not open: {error}") from error
 
 
 def _make_private(file: Path) -> None:

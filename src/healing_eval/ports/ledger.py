@@ -67,6 +67,16 @@ class Ledger(Protocol):
         """
         ...
 
+    async def make_room(self) -> None:
+        """Prepare for what will be accepted in the coming months; done by `open`, and to be repeated daily.
+
+        Any number of processes may do so at the same time. Nothing is refused because it was not done.
+
+        Raises:
+            BackendError: it could not be done now.
+        """
+        ...
+
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         """Store submissions in one transaction; a receipt for each, in order, once it is committed.
 
@@ -78,7 +88,7 @@ class Ledger(Protocol):
         ...
 
     async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
-        """Load revisions in one query; those that do not exist are left out."""
+        """Load revisions at once; those that do not exist are left out."""
         ...
 
     async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import cast
 
-import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from healing_eval.backends.sql.bulk import change_heads, insert_heads, insert_rows, lock_heads
 from healing_eval.backends.sql.feedback import list_annotations
 from healing_eval.backends.sql.intake import Changes, Head, Known, plan
-from healing_eval.backends.sql.tables import annotations, conversations, revisions
+from healing_eval.backends.sql.rows import Row, Values, of_conversations, span_of
+from healing_eval.backends.sql.tables import annotations, revisions
 from healing_eval.domain.revision import Receipt, Submission
 
-_HEAD = msgspec.structs.fields(Head)
-_CHANGE_HEAD = (
-    update(conversations)
-    .where(conversations.c.conversation_key == bindparam("the_key"))
-    .values({field.name: bindparam(field.name) for field in _HEAD if field.name != "conversation_key"})
-)
+_revision_row = cast("Callable[[Values], Row]", itemgetter(*revisions.c.keys()))
 
 
 async def add(
@@ -29,7 +26,8 @@ async def add(
     """Store submissions within the connection's transaction.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: somebody else stored one of the conversations first; the same again will do.
+        Raced: somebody else stored one of the conversations first; the same again will do.
+        sqlalchemy.exc.IntegrityError: the same, said by SQLite.
     """
     known = await _look_up(connection, submissions)
     changes = plan(submissions, known, mask, now)
@@ -38,30 +36,22 @@ async def add(
 
 
 async def _look_up(connection: AsyncConnection, submissions: Sequence[Submission]) -> dict[bytes, Known]:
-    keys = {submission.conversation.key for submission in submissions}
-    heads = await connection.execute(
-        select(conversations)
-        .where(conversations.c.conversation_key.in_(keys))
-        .order_by(conversations.c.conversation_key)  # everyone locks in the same order
-        .with_for_update()
-    )
-    known = {row.conversation_key: Known(_read_head(row)) for row in heads}
+    heads = await lock_heads(connection, {submission.conversation.key for submission in submissions})
+    known = {row["conversation_key"]: Known(Head(**row)) for row in heads}
     if known:
         await _look_up_contents(connection, known)
         await _look_up_annotations(connection, known, submissions)
     return known
 
 
-def _read_head(row: Any) -> Head:
-    return Head(**{field.name: getattr(row, field.name) for field in _HEAD})
-
-
 async def _look_up_contents(connection: AsyncConnection, known: dict[bytes, Known]) -> None:
     table = revisions.c
+    conditions = [of_conversations(connection, revisions, known)]
+    heads = [one.head for one in known.values()]
+    if all(head.revision == 1 for head in heads):  # nearly always; then it is known in which months to look
+        conditions.append(table.accepted_at.between(*span_of(head.accepted_at for head in heads)))
     found = await connection.execute(
-        select(table.conversation_key, table.revision, table.content_hash, table.complete).where(
-            table.conversation_key.in_(known)
-        )
+        select(table.conversation_key, table.revision, table.content_hash, table.complete).where(*conditions)
     )
     for row in found:
         known[row.conversation_key].contents[row.content_hash, row.complete] = row.revision
@@ -78,12 +68,7 @@ async def _look_up_annotations(
 
 
 async def _write(connection: AsyncConnection, changes: Changes) -> None:
-    if changes.new_heads:
-        await connection.execute(insert(conversations), changes.new_heads)
-    if changes.changed_heads:
-        rows = [{**row, "the_key": row["conversation_key"]} for row in changes.changed_heads]
-        await connection.execute(_CHANGE_HEAD, rows)
-    if changes.revisions:
-        await connection.execute(insert(revisions), changes.revisions)
-    if changes.annotations:
-        await connection.execute(insert(annotations), changes.annotations)
+    await insert_heads(connection, changes.new_heads)
+    await change_heads(connection, changes.changed_heads)
+    await insert_rows(connection, revisions, list(map(_revision_row, changes.revisions)))
+    await insert_rows(connection, annotations, changes.annotations)

@@ -31,12 +31,12 @@ class SqlCatalog:
             await connection.execute(insert(api_keys), [{**msgspec.structs.asdict(key), "scopes": list(key.scopes)}])
 
     async def find_key(self, key_id: str) -> ApiKey | None:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             row = (await connection.execute(select(api_keys).where(api_keys.c.key_id == key_id))).first()
         return None if row is None else _read(row)
 
     async def list_keys(self) -> list[ApiKey]:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id))
             return [_read(row) for row in rows]
 

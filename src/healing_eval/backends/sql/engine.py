@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from healing_eval.backends.sql.migrate import bring_up_to_date
 from healing_eval.backends.sql.writes import LastWrite
 from healing_eval.errors import BackendError
+
+RACES = 5
+"""How often a transaction is tried again because somebody else's came first."""
+
+_LOST_RACES = frozenset({"23505", "23514", "40001", "40P01"})
+"""SQLSTATE of what does not happen again: a unique violation, a month whose partition was attached while a row was on
+its way to the default one, a serialization failure and a deadlock."""
+
+
+class Raced(Exception):
+    """Somebody else stored the same first; the transaction has to be tried again."""
 
 
 class Database:
@@ -52,12 +64,19 @@ class Database:
         async with self.write() as connection:
             await connection.run_sync(bring_up_to_date)
 
+    async def make_room(self, now: datetime) -> None:
+        """Prepare for what will be accepted in the months to come, where the database wants that."""
+
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
         """Give a connection that sees one state of the database and waits for no writer."""
         with driver_errors_translated():
             async with self._reader.connect() as connection:
                 yield connection
+
+    def look(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection for a single statement, or for several that need not see the same state."""
+        return self.read()
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
@@ -101,6 +120,15 @@ def driver_errors_translated() -> Generator[None]:
         raise BackendError(f"the database failed: {type(reason).__name__}: {reason}") from error
     except OSError as error:
         raise BackendError(f"the database cannot be reached: {error}") from error
+    except Raced as error:
+        raise BackendError(str(error)) from error
+
+
+def is_lost_race(error: BackendError) -> bool:
+    """Tell whether the transaction failed only because somebody else's came first."""
+    cause = error.__cause__
+    state = getattr(getattr(cause, "orig", cause), "sqlstate", None)
+    return isinstance(cause, (IntegrityError, Raced)) if state is None else state in _LOST_RACES
 
 
 def to_json(value: object) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from healing_eval.backends.sql.rows import Values, annotation_values, read_annotation
+from healing_eval.backends.sql.bulk import insert_rows
+from healing_eval.backends.sql.rows import Row, annotation_row, of_conversations, read_annotation
 from healing_eval.backends.sql.tables import annotations, conversations
 from healing_eval.backends.sql.types import storable, storable_json
 from healing_eval.domain.annotation import Annotation
@@ -20,7 +21,7 @@ async def list_annotations(connection: AsyncConnection, keys: Iterable[bytes]) -
     """List annotations by conversation, oldest first."""
     found = await connection.execute(
         select(annotations)
-        .where(annotations.c.conversation_key.in_(set(keys)))
+        .where(of_conversations(connection, annotations, keys))
         .order_by(annotations.c.conversation_key, annotations.c.ordinal)
     )
     return [StoredAnnotation(row.conversation_key, read_annotation(row)) for row in found]
@@ -42,7 +43,7 @@ async def append_annotations(connection: AsyncConnection, key: bytes, said: Sequ
     before = [one.annotation for one in await list_annotations(connection, [key])] if count else []
     fresh = news(before, said)
     if fresh:
-        await connection.execute(insert(annotations), numbered(key, count, fresh, now))
+        await insert_rows(connection, annotations, numbered(key, count, fresh, now))
         await connection.execute(
             update(conversations)
             .where(conversations.c.conversation_key == key)
@@ -62,9 +63,9 @@ def news(before: Iterable[Annotation], said: Iterable[Annotation]) -> list[Annot
     return fresh
 
 
-def numbered(key: bytes, count: int, fresh: Sequence[Annotation], now: datetime) -> list[Values]:
+def numbered(key: bytes, count: int, fresh: Sequence[Annotation], now: datetime) -> list[Row]:
     """Make rows that follow the `count` annotations a conversation has."""
-    return [annotation_values(key, count + number, one, now) for number, one in enumerate(fresh, start=1)]
+    return [annotation_row(key, count + number, one, now) for number, one in enumerate(fresh, start=1)]
 
 
 def _question(one: Annotation) -> bytes:

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from healing_eval.backends.sql.feedback import news, numbered
-from healing_eval.backends.sql.rows import Values
+from healing_eval.backends.sql.rows import Row, Values
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import bucket_of
 from healing_eval.domain.revision import Receipt, RevisionKey, Status, Submission
@@ -61,7 +61,7 @@ class Changes(msgspec.Struct):
     new_heads: list[Values] = []
     changed_heads: list[Values] = []
     revisions: list[Values] = []
-    annotations: list[Values] = []
+    annotations: list[Row] = []
 
 
 def plan(submissions: Sequence[Submission], known: Mapping[bytes, Known], mask: int, now: datetime) -> Changes:
@@ -166,8 +166,7 @@ def _advance(head: Head, submission: Submission, row: Values, mask: int) -> None
     head.turn_count = len(conversation.turns)
     head.entry_count = len(submission.turn_hashes)
     head.prefix_hash = submission.turn_hashes[-1]
-    head.status = "pending" if conversation.evaluable else "unevaluable"
-    head.outstanding = mask if conversation.evaluable else 0
+    head.status, head.outstanding = ("pending", mask) if conversation.evaluable else ("unevaluable", 0)
     head.failed_because = None
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
-from healing_eval.backends.sql.engine import Database
+from healing_eval.backends.sql.engine import Database, is_lost_race
 from healing_eval.backends.sql.tables import lanes
 from healing_eval.errors import BackendError
 
@@ -55,7 +54,7 @@ class LaneBits:
         return all(name in self._bits for name in names)
 
     async def _load(self) -> None:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(select(lanes.c.name, lanes.c.bit))
             self._bits = {row.name: row.bit for row in found}
 
@@ -68,5 +67,5 @@ class LaneBits:
             async with self._database.write() as connection:
                 await connection.execute(insert(lanes), rows)
         except BackendError as error:
-            if not isinstance(error.__cause__, IntegrityError):  # somebody else was faster: look again
+            if not is_lost_race(error):  # somebody else was faster: look again
                 raise

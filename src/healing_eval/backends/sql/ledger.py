@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
-from healing_eval.backends.sql.close import Lane, close_lane, give_up, reopen
-from healing_eval.backends.sql.engine import Database
+from healing_eval.backends.sql.bulk import Lane
+from healing_eval.backends.sql.close import close_lane, give_up, reopen
+from healing_eval.backends.sql.engine import RACES, Database, is_lost_race
 from healing_eval.backends.sql.feedback import append_annotations, list_annotations
 from healing_eval.backends.sql.lanes import LaneBits
 from healing_eval.backends.sql.query import find_heads, find_verdicts
 from healing_eval.backends.sql.read import list_evaluations, load_revisions
-from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key
+from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key, span_of
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import conversation_key
@@ -32,8 +34,9 @@ from healing_eval.domain.revision import (
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, StoredAnnotation
 
-RACES = 5
-"""How often a batch is tried again because others stored the same new conversations first."""
+Done = TypeVar("Done")
+
+log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 
@@ -53,6 +56,13 @@ class SqlLedger:
 
     async def open(self) -> None:
         await self._database.open()
+        try:
+            await self.make_room()
+        except BackendError as error:  # there is room for everything, only not the best
+            log.warning("ledger.no_room_made", error=str(error))
+
+    async def make_room(self) -> None:
+        await self._database.make_room(self._clock())
 
     async def close(self) -> None:
         await self._database.close()
@@ -62,45 +72,37 @@ class SqlLedger:
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         mask = await self._lanes.mask(lanes)
-        for _ in range(RACES):
-            try:
-                async with self._database.write() as connection:
-                    return await add(connection, submissions, mask, self._clock())
-            except BackendError as error:
-                if not isinstance(error.__cause__, IntegrityError):
-                    raise
-        raise BackendError("the same conversations are being stored by others at the same time")
+        return await self._write(lambda connection: add(connection, submissions, mask, self._clock()))
 
     async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
         if not keys:
             return []
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             return await load_revisions(connection, keys)
 
     async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
         if not (bit and results):
             return []
-        async with self._database.write() as connection:
-            return await close_lane(connection, Lane(lane, bit), results, decide, self._clock())
+        now, closing = self._clock(), Lane(lane, bit)
+        return await self._write(lambda connection: close_lane(connection, closing, results, decide, now))
 
     async def fail(self, keys: Sequence[RevisionKey], lane: str, reason: str) -> None:
         bit = await self._lanes.find(lane)
         if bit and keys:
-            async with self._database.write() as connection:
-                await give_up(connection, Lane(lane, bit), keys, reason, self._clock())
+            now, closing = self._clock(), Lane(lane, bit)
+            await self._write(lambda connection: give_up(connection, closing, keys, reason, now))
 
     async def reopen(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
         if not (bit and keys):
             return []
-        async with self._database.write() as connection:
-            return await reopen(connection, Lane(lane, bit), keys)
+        return await self._write(lambda connection: reopen(connection, Lane(lane, bit), keys))
 
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
         table = conversations.c
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(
                 select(table.conversation_key, table.revision)
                 .where(
@@ -117,10 +119,10 @@ class SqlLedger:
         if not keys:
             return {}
         table = conversations.c
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(
                 select(table.conversation_key, table.revision, table.outstanding).where(
-                    of_revisions(conversations, set(keys))
+                    of_revisions(connection, conversations, keys)
                 )
             )
             rows = found.all()
@@ -134,18 +136,18 @@ class SqlLedger:
         return await self._head(row) if row is not None and row.project == project else None
 
     async def list_heads(self, project: str, chosen: ConversationFilter) -> Page[ConversationHead]:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows, cursor = await find_heads(connection, project, chosen)
         return Page([await self._head(row) for row in rows], cursor)
 
     async def annotate(self, key: bytes, annotations: Sequence[Annotation]) -> int:
         if not annotations:
             return 0
-        async with self._database.write() as connection:
-            return await append_annotations(connection, key, annotations, self._clock())
+        now = self._clock()
+        return await self._write(lambda connection: append_annotations(connection, key, annotations, now))
 
     async def annotations(self, keys: Sequence[bytes]) -> list[StoredAnnotation]:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             return await list_annotations(connection, keys)
 
     async def evaluated(self, key: bytes, revision: int | None = None) -> EvaluatedRevision | None:
@@ -153,12 +155,14 @@ class SqlLedger:
         if row is None:
             return None
         wanted = RevisionKey(key, row.revision if revision is None else revision)
+        span = (row.accepted_at, row.accepted_at) if wanted.revision == row.revision else None
         async with self._database.read() as connection:
-            exists = await connection.execute(select(revisions.c.revision).where(of_revisions(revisions, [wanted])))
-            if exists.first() is None:
+            its_own = of_revisions(connection, revisions, [wanted], span)
+            if (await connection.execute(select(revisions.c.revision).where(its_own))).first() is None:
                 return None
-            verdict = (await connection.execute(select(verdicts).where(of_revisions(verdicts, [wanted])))).first()
-            found = await list_evaluations(connection, [wanted])
+            judged = of_revisions(connection, verdicts, [wanted], span)
+            verdict = (await connection.execute(select(verdicts).where(judged))).first()
+            found = await list_evaluations(connection, [wanted], span)
         return EvaluatedRevision(
             head=await self._head(row),
             revision=wanted.revision,
@@ -169,8 +173,8 @@ class SqlLedger:
     async def query(self, project: str, query: EvaluationQuery) -> Page[EvaluatedRevision]:
         async with self._database.read() as connection:
             rows, cursor = await find_verdicts(connection, project, query)
-            keys = [revision_key(row) for row in rows]
-            found = await list_evaluations(connection, keys, query.evaluators)
+            span = span_of(row.accepted_at for row in rows) if rows else None
+            found = await list_evaluations(connection, [revision_key(row) for row in rows], span, query.evaluators)
         items = [
             EvaluatedRevision(
                 head=await self._head(row),
@@ -184,12 +188,25 @@ class SqlLedger:
 
     async def count_by_status(self) -> dict[Status, int]:
         status = conversations.c.status
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(select(status, func.count()).group_by(status))
             return {name: count for name, count in found.all()}  # noqa: C416 - a row is no pair to the type checker
 
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[Done]]) -> Done:
+        """Do work in a transaction, and all of it again where somebody else's came first."""
+        lost: BackendError | None = None
+        for _ in range(RACES):
+            try:
+                async with self._database.write() as connection:
+                    return await work(connection)
+            except BackendError as error:
+                if not is_lost_race(error):
+                    raise
+                lost = error
+        raise BackendError(f"others store the same at the same time, again and again: {lost}") from lost
+
     async def _find_row(self, key: bytes) -> Any | None:
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(select(conversations).where(conversations.c.conversation_key == key))
             return found.first()
 

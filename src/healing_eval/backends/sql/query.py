@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,6 +22,9 @@ Rows = tuple[list[Any], str | None]
 """A page of rows, and the cursor of the next."""
 
 Condition = ColumnElement[bool]
+
+CLOCKS_DIFFER_BY = timedelta(days=1)
+"""More than the clocks of two hosts ever differ."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -102,6 +105,7 @@ def _latest_verdicts() -> Select[Any]:
         and_(
             conversations.c.conversation_key == verdicts.c.conversation_key,
             conversations.c.revision == verdicts.c.revision,
+            conversations.c.accepted_at == verdicts.c.accepted_at,
         ),
     )
 
@@ -132,12 +136,18 @@ def _conditions(project: str, query: EvaluationQuery) -> list[Condition]:
         *_among(found.conversation_key, keys),
         *_among(conversations.c.agent_version, query.agent_versions),
         *_between(found.evaluated_at, query.evaluated_from, query.evaluated_before),
+        *_accepted_before(query.evaluated_before),
         *([] if query.min_overall is None else [found.overall >= query.min_overall]),
         *([] if query.max_overall is None else [found.overall <= query.max_overall]),
         *_among(found.outcome, query.outcome),
         *(_measured_by(name) for name in query.evaluators),
         *_issue_conditions(query),
     ]
+
+
+def _accepted_before(evaluated_before: datetime | None) -> list[Condition]:
+    """Leave out the months after: what was evaluated was accepted before, give or take what two clocks differ."""
+    return [] if evaluated_before is None else [verdicts.c.accepted_at < evaluated_before + CLOCKS_DIFFER_BY]
 
 
 def _measured_by(evaluator: str) -> Condition:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    and_,
+    any_,
+    bindparam,
+    func,
+    select,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from healing_eval.backends.sql.types import storable_json
+from healing_eval.backends.sql.types import as_json, storable
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import TurnId, bucket_of
 from healing_eval.domain.evaluation import (
@@ -29,6 +42,11 @@ from healing_eval.domain.revision import RevisionKey
 Values = dict[str, Any]
 """One row to be written, by column."""
 
+Row = tuple[Any, ...]
+"""One row to be written, in the order of the table's columns, texts storable and JSON written already."""
+
+AnyConnection = AsyncConnection | Connection
+
 AnyRow = Any
 """A row that was read; its type depends on the statement."""
 
@@ -40,14 +58,15 @@ class RevisionPlace(msgspec.Struct, frozen=True):
     accepted_at: datetime
     project: str
 
-    def values(self) -> Values:
-        """The columns that every row of the revision has."""
-        return {
-            "conversation_key": self.key.conversation_key,
-            "revision": self.key.revision,
-            "accepted_at": self.accepted_at,
-            "bucket": bucket_of(self.key.conversation_key),
-        }
+    @property
+    def start(self) -> Row:
+        """What every row of the revision begins with."""
+        return self.key.conversation_key, self.key.revision, self.accepted_at
+
+    @property
+    def bucket(self) -> int:
+        """What every row of the revision ends with."""
+        return bucket_of(self.key.conversation_key)
 
 
 def revision_key(row: AnyRow) -> RevisionKey:
@@ -55,123 +74,151 @@ def revision_key(row: AnyRow) -> RevisionKey:
     return RevisionKey(row.conversation_key, row.revision)
 
 
-def of_revisions(table: Any, keys: Iterable[RevisionKey]) -> ColumnElement[bool]:
+def of_conversations(connection: AnyConnection, table: Any, keys: Iterable[bytes]) -> ColumnElement[bool]:
+    """Select the rows of these conversations."""
+    column = table.c.conversation_key
+    if connection.dialect.name != "postgresql":
+        return column.in_(set(keys))
+    return column == any_(bindparam(None, list(set(keys)), ARRAY(LargeBinary)))
+
+
+Span = tuple[datetime, datetime]
+"""From when to when revisions were accepted, both included: PostgreSQL then looks at the months in between only."""
+
+
+def span_of(moments: Iterable[datetime]) -> Span:
+    """Tell from when to when these moments are; there is at least one."""
+    known = list(moments)
+    return min(known), max(known)
+
+
+def of_revisions(
+    connection: AnyConnection, table: Any, keys: Iterable[RevisionKey], span: Span | None = None
+) -> ColumnElement[bool]:
     """Select the rows of these revisions.
 
-    SQLite finds pairs through no index, so the parts of the pairs are named as well.
+    SQLite finds pairs through no index, so the parts of the pairs are named as well. PostgreSQL gets two arrays, so
+    that the statement is the same for any number of revisions.
     """
     pairs = {(key.conversation_key, key.revision) for key in keys}
     conversation, revision = table.c.conversation_key, table.c.revision
-    return and_(
-        conversation.in_({key for key, _ in pairs}),
-        revision.in_({number for _, number in pairs}),
-        tuple_(conversation, revision).in_(pairs),
+    if connection.dialect.name != "postgresql":
+        return and_(
+            conversation.in_({key for key, _ in pairs}),
+            revision.in_({number for _, number in pairs}),
+            tuple_(conversation, revision).in_(pairs),
+        )
+    ordered = sorted(pairs)
+    wanted = (
+        func.unnest(
+            bindparam(None, [key for key, _ in ordered], ARRAY(LargeBinary)),
+            bindparam(None, [number for _, number in ordered], ARRAY(Integer)),
+        )
+        .table_valued("conversation_key", "revision", name="wanted")
+        .render_derived()
+    )
+    chosen = tuple_(conversation, revision).in_(select(wanted.c.conversation_key, wanted.c.revision))
+    return chosen if span is None else and_(chosen, table.c.accepted_at.between(*span))
+
+
+def evaluation_row(place: RevisionPlace, lane: str, evaluation: Evaluation, now: datetime) -> Row:
+    """Write an evaluation, its issues aside."""
+    use = evaluation.model_use
+    return (
+        *place.start,
+        evaluation.evaluator,
+        evaluation.version,
+        lane,
+        *_result_columns(evaluation.result),
+        evaluation.deterministic,
+        evaluation.latency_seconds,
+        *(
+            (None, None, None, None)
+            if use is None
+            else (free(use.model), use.input_tokens, use.output_tokens, use.calls)
+        ),
+        evaluation.evaluated_at or now,
+        place.bucket,
     )
 
 
-def evaluation_values(place: RevisionPlace, lane: str, evaluation: Evaluation, now: datetime) -> Values:
-    """Write an evaluation, its issues aside."""
-    use = evaluation.model_use
-    return {
-        **place.values(),
-        **_NO_RESULT,
-        **_result_values(evaluation.result),
-        "evaluator": evaluation.evaluator,
-        "version": evaluation.version,
-        "lane": lane,
-        "deterministic": evaluation.deterministic,
-        "latency_seconds": evaluation.latency_seconds,
-        "model": use.model if use else None,
-        "input_tokens": use.input_tokens if use else None,
-        "output_tokens": use.output_tokens if use else None,
-        "model_calls": use.calls if use else None,
-        "evaluated_at": evaluation.evaluated_at or now,
-    }
+_NO_MODEL = (None, None, None, None)
 
 
-_NO_RESULT: Mapping[str, None] = dict.fromkeys(
-    ("overall", "confidence", "explanation", "scores", "reason", "failure_kind", "retryable", "raw_answer")
-)
+def _result_columns(result: Result) -> Row:
+    """Write the columns from `status` to `raw_answer`."""
+    if isinstance(result, Findings):
+        found = result.overall, result.confidence, free(result.explanation), as_json(result.scores)
+        return "measured", *found, None, None, None, None
+    if isinstance(result, Abstention):
+        return "abstained", None, None, None, None, free(result.reason), None, None, None
+    failure = free(result.reason), result.kind, result.retryable, free(result.raw_answer)
+    return "failed", None, None, None, None, *failure
 
 
-def _result_values(result: Result) -> Values:
-    match result:
-        case Findings():
-            return {
-                "status": "measured",
-                "overall": result.overall,
-                "confidence": result.confidence,
-                "explanation": result.explanation,
-                "scores": storable_json(msgspec.to_builtins(result.scores)),
-            }
-        case Abstention():
-            return {"status": "abstained", "reason": result.reason}
-        case Failure():
-            return {
-                "status": "failed",
-                "reason": result.reason,
-                "failure_kind": result.kind,
-                "retryable": result.retryable,
-                "raw_answer": result.raw_answer,
-            }
-
-
-def issue_values(place: RevisionPlace, evaluation: Evaluation) -> list[Values]:
+def issue_rows(place: RevisionPlace, evaluation: Evaluation) -> list[Row]:
     """Write the issues of an evaluation."""
-    if not isinstance(evaluation.result, Findings):
+    if not (isinstance(evaluation.result, Findings) and evaluation.result.issues):
         return []
-    common = {**place.values(), "evaluator": evaluation.evaluator, "version": evaluation.version}
+    start, bucket = (*place.start, evaluation.evaluator, evaluation.version), place.bucket
     return [
-        {
-            **common,
-            "ordinal": ordinal,
-            "type": issue.type,
-            "severity": issue.severity,
-            "signature": issue.signature,
-            "description": issue.description,
-            "tool_name": issue.tool_name,
-            "argument": issue.argument,
-            "evidence": issue.evidence,
-            **_turn_values(issue.turn_id),
-        }
+        (
+            *start,
+            ordinal,
+            issue.type,
+            issue.severity,
+            storable(issue.signature),
+            storable(issue.description),
+            *_turn_columns(issue.turn_id),
+            free(issue.tool_name),
+            free(issue.argument),
+            free(issue.evidence),
+            bucket,
+        )
         for ordinal, issue in enumerate(evaluation.result.issues)
     ]
 
 
-def verdict_values(place: RevisionPlace, verdict: Verdict, now: datetime) -> Values:
+def verdict_row(place: RevisionPlace, verdict: Verdict, now: datetime) -> Row:
     """Write a verdict."""
-    return {
-        **place.values(),
-        "project": place.project,
-        "overall": verdict.overall,
-        "outcome": verdict.outcome,
-        "missing": storable_json(msgspec.to_builtins(verdict.missing)),
-        "weights": verdict.weights,
-        "final": verdict.final,
-        "evaluated_at": now,
-    }
+    return (
+        *place.start,
+        place.project,
+        verdict.overall,
+        verdict.outcome,
+        as_json(verdict.missing),
+        as_json(verdict.weights),
+        verdict.final,
+        now,
+        place.bucket,
+    )
 
 
-def annotation_values(key: bytes, ordinal: int, annotation: Annotation, now: datetime) -> Values:
+def annotation_row(key: bytes, ordinal: int, annotation: Annotation, now: datetime) -> Row:
     """Write an annotation."""
-    return {
-        "conversation_key": key,
-        "ordinal": ordinal,
-        "type": annotation.type,
-        "label": storable_json(annotation.label),
-        "annotator_id": annotation.annotator_id,
-        "confidence": annotation.confidence,
-        "notes": annotation.notes,
-        "created_at": annotation.created_at or now,
-        "bucket": bucket_of(key),
-        **_turn_values(annotation.turn_id),
-    }
+    return (
+        key,
+        ordinal,
+        storable(annotation.type),
+        as_json(annotation.label),
+        storable(annotation.annotator_id),
+        *_turn_columns(annotation.turn_id),
+        annotation.confidence,
+        free(annotation.notes),
+        annotation.created_at or now,
+        bucket_of(key),
+    )
 
 
-def _turn_values(turn_id: TurnId | None) -> Values:
+def free(text: str | None) -> str | None:
+    """Write text that may be missing."""
+    return None if text is None else storable(text)
+
+
+def _turn_columns(turn_id: TurnId | None) -> tuple[str | None, bool | None]:
     if turn_id is None:
-        return {"turn_id": None, "turn_id_is_number": None}
-    return {"turn_id": str(turn_id), "turn_id_is_number": isinstance(turn_id, int)}
+        return None, None
+    return (str(turn_id), True) if isinstance(turn_id, int) else (storable(turn_id), False)
 
 
 def _turn_id(row: AnyRow) -> TurnId | None:

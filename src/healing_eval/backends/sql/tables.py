@@ -2,8 +2,8 @@
 
 One definition for every dialect. Nothing here needs another conversation: no foreign keys, no sequences. The head,
 `conversations`, is one row per conversation. What belongs to one revision carries the revision's `accepted_at`, set
-once, in its primary key, so that PostgreSQL can partition it by month. `bucket` in [0, 1024) follows from the key and
-names the shard. `project` is copied to wherever a list starts.
+once, in its primary key, so that PostgreSQL partitions it by month (`partitions`). `bucket` in [0, 1024) follows from
+the key and names the shard. `project` is copied to wherever a list starts.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _of_a_revision(name: str, own_key: tuple[str, ...], *columns: Any, clustered
         _required("bucket", SmallInteger),
         PrimaryKeyConstraint("conversation_key", "revision", "accepted_at", *own_key),
         sqlite_with_rowid=not clustered,
+        postgresql_partition_by="RANGE (accepted_at)",
     )
 
 
@@ -193,6 +194,14 @@ lanes = Table(
     _required("bit", BigInteger),
     PrimaryKeyConstraint("name"),
     UniqueConstraint("bit"),
+    sqlite_with_rowid=False,
+)
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    _required("oldest_program", Text),  # version of the schema that a program must know at least
+    PrimaryKeyConstraint("oldest_program"),
     sqlite_with_rowid=False,
 )
 

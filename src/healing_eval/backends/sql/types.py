@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import JSON, DateTime, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -44,7 +45,20 @@ class FreeText(TypeDecorator[str]):
 
 def storable(text: str) -> str:
     """Replace what no database keeps as text."""
+    if text.isascii() and "\x00" not in text:  # nearly all, and known at once
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def as_json(value: Any) -> msgspec.Raw:
+    """Write a value for a JSON column, with all its texts storable."""
+    try:
+        written = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate
+        written = b"\\u0000"
+    if b"\\u0000" in written:
+        written = msgspec.json.encode(storable_json(msgspec.to_builtins(value)))
+    return msgspec.Raw(written)
 
 
 def storable_json(value: Any) -> Any:

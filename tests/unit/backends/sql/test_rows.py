@@ -13,14 +13,14 @@ from healing_eval.domain.revision import RevisionKey
 def test_revisions_are_found_through_an_index(table: Table) -> None:
     engine = create_engine("sqlite://")
     keys = [RevisionKey(b"a" * 16, 1), RevisionKey(b"b" * 16, 2)]
-    compiled = (
-        select(table)
-        .where(of_revisions(table, keys))
-        .compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
-    )
 
     with engine.connect() as connection:
         metadata.create_all(connection)
+        compiled = (
+            select(table)
+            .where(of_revisions(connection, table, keys))
+            .compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
+        )
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (0,) * str(compiled).count("?")).all()
     engine.dispose()
 

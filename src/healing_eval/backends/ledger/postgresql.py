@@ -1,0 +1,24 @@
+"""Who keeps conversations on a PostgreSQL server, for many processes?"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.postgresql import PostgresqlDatabase
+
+
+class PostgresqlLedger(SqlLedger):
+    """A ledger on PostgreSQL 14 or newer: `postgresql://user:password@host:port/database?option=value&…`.
+
+    Options: `sslmode` as everywhere; `pool_size`, most connections of a process (10); `connect_timeout` (5) and
+    `command_timeout` (15), seconds after which the server counts as hung; `application_name`; `host`, the folder of
+    a socket.
+    """
+
+    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+        super().__init__(PostgresqlDatabase(url), clock)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        return cls(url)

@@ -1,0 +1,283 @@
+"""How is a PostgreSQL server reached, and what happens when it does not answer?
+
+Statements go through SQLAlchemy or, where there are many rows, straight to asyncpg on the same connection (`bulk`). So
+that both are in one transaction, the engine is in autocommit mode and transactions begin here. A connection that was
+cut off in the middle, by a timeout or because the task was cancelled, is closed rather than cleaned up: the server may
+hang, and whatever it did is undone with the connection.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy import URL, NullPool, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from healing_eval.backends.sql.bulk import raw_connection
+from healing_eval.backends.sql.engine import Database, driver_errors_translated, to_json
+from healing_eval.backends.sql.migrate import bring_up_to_date, is_usable
+from healing_eval.backends.sql.partitions import make_partitions, months_from
+from healing_eval.errors import BackendError, ConfigError
+
+OLDEST_SERVER = 14
+"""Bodies are compressed with lz4, which came with this version."""
+CONNECTIONS = 10
+"""Most connections of a process; PostgreSQL serves 100 by default."""
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 15.0
+"""How long a statement may take before the server counts as hung."""
+MIGRATION_SECONDS = 3600.0
+LATER_MONTHS = 2
+"""For how many months after this one there are partitions ahead of time."""
+
+_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # compiling costs more than all our statements
+    # A plan that was made while a table was small is kept for ever otherwise; and only a plan that knows the values
+    # leaves out the other months before it locks them.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+_BEGIN = "BEGIN"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What a `postgresql://` URL says."""
+
+    url: URL
+    connections: int = CONNECTIONS
+    connect_seconds: float = CONNECT_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
+    ssl: str | None = None
+    application_name: str = "healing-eval"
+
+    def __str__(self) -> str:
+        return self.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+
+
+_OPTIONS = {
+    "pool_size": ("connections", int),
+    "connect_timeout": ("connect_seconds", float),
+    "command_timeout": ("answer_seconds", float),
+    "sslmode": ("ssl", str),
+    "application_name": ("application_name", str),
+}
+"""What may stand behind the question mark; `host`, for a socket, is left to the driver."""
+
+
+def read_address(url: str) -> Address:
+    """Read `postgresql://user:password@host:port/database?option=value`.
+
+    Raises:
+        ConfigError: it is malformed, or an option is unknown; the password is not repeated.
+    """
+    try:
+        made = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError("setting 'store_url' must be postgresql://user:password@host:port/database") from error
+    if not made.database:
+        raise ConfigError(f"setting 'store_url' names no database: {made.render_as_string(hide_password=True)}")
+    options: dict[str, Any] = {}
+    for name, value in made.query.items():
+        if name == "host":
+            continue
+        if name not in _OPTIONS:
+            known = ", ".join((*_OPTIONS, "host"))
+            raise ConfigError(f"setting 'store_url': no option {name!r}; known: {known}")
+        field, kind = _OPTIONS[name]
+        try:
+            options[field] = kind(str(value))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"setting 'store_url': option {name!r} must be a number, got {value!r}") from error
+    host = {name: value for name, value in made.query.items() if name == "host"}
+    return Address(made.set(drivername="postgresql+asyncpg", query=host), **options)
+
+
+_TOUCH = "SELECT pg_current_xact_id()"
+"""Takes a transaction id, which is written to the log when the transaction is committed."""
+
+
+class PostgresqlDatabase(Database):
+    """One PostgreSQL database; readers and writers share a pool."""
+
+    def __init__(self, url: str) -> None:
+        self._address = read_address(url)
+        self._engine = _engine(self._address)
+        super().__init__(self._engine, self._engine, one_writer=False, touch=_TOUCH)
+
+    async def open(self) -> None:
+        try:
+            async with self.look() as connection:
+                _check_server(connection)
+                usable = await connection.run_sync(is_usable)
+            if not usable:
+                async with self.migrating() as connection:
+                    await connection.run_sync(bring_up_to_date)
+        except BackendError as error:
+            raise BackendError(f"setting 'store_url', {self._address}: {error}") from error
+
+    async def make_room(self, now: datetime) -> None:
+        await make_partitions(self, months_from(now, LATER_MONTHS))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        async with self._transaction(_BEGIN_READING) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def look(self) -> AsyncGenerator[AsyncConnection]:
+        with errors_translated(self._address.answer_seconds):
+            async with self._engine.connect() as connection, _dropped_if_cut_off(connection):
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        async with self._transaction(_BEGIN) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncGenerator[AsyncConnection]:
+        with errors_translated(self._address.answer_seconds):
+            async with aclosing(await self._begun(begin)) as connection, _dropped_if_cut_off(connection):
+                try:
+                    yield connection
+                except _CUT_OFF:
+                    raise
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+                await raw_connection(connection).execute("COMMIT")
+
+    async def _begun(self, begin: str) -> AsyncConnection:
+        """Begin a transaction, on another connection if the server has closed one without our noticing."""
+        for _ in range(self._address.connections):
+            connection = await self._engine.connect()
+            try:
+                await raw_connection(connection).execute(begin)
+            except _LOST:
+                await _drop(connection)
+                await connection.close()
+            except BaseException:
+                await _drop(connection)
+                await connection.close()
+                raise
+            else:
+                return connection
+        raise BackendError("the database cannot be reached: it closes every connection")
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection in a transaction for statements that may take long; no other has so much time."""
+        patient = msgspec.structs.replace(self._address, answer_seconds=MIGRATION_SECONDS)
+        engine = _engine(patient, isolation_level="READ COMMITTED", poolclass=NullPool)
+        try:
+            with errors_translated(MIGRATION_SECONDS):
+                async with engine.begin() as connection:
+                    yield connection
+        finally:
+            await engine.dispose()
+
+
+_CUT_OFF = (TimeoutError, CancelledError, asyncpg.InternalClientError)
+"""What leaves it open how far a statement got."""
+
+_LOST = (asyncpg.InternalClientError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
+"""What is raised by a connection that the server has closed; nothing was done with it."""
+
+
+@asynccontextmanager
+async def _dropped_if_cut_off(connection: AsyncConnection) -> AsyncGenerator[None]:
+    try:
+        yield
+    except _CUT_OFF:
+        await _drop(connection)
+        raise
+
+
+async def _drop(connection: AsyncConnection) -> None:
+    if not connection.invalidated:
+        raw_connection(connection).terminate()
+        await connection.invalidate()
+
+
+async def _roll_back(connection: AsyncConnection) -> None:
+    if connection.invalidated or raw_connection(connection).is_closed():
+        return
+    try:
+        await raw_connection(connection).execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        await _drop(connection)  # which undoes it as well; why the transaction failed is what matters
+
+
+@contextmanager
+def errors_translated(answer_seconds: float) -> Generator[None]:
+    """Turn what SQLAlchemy and asyncpg raise into a BackendError, without the values that PostgreSQL tells in it."""
+    with driver_errors_translated():
+        try:
+            yield
+        except TimeoutError as error:
+            raise BackendError(f"the database did not answer in time ({answer_seconds:g} s)") from error
+        except asyncpg.PostgresError as error:
+            # A detail is something like "Failing row contains (…)", which is what people said.
+            error.detail = error.hint = error.where = None  # pyright: ignore[reportAttributeAccessIssue]
+            raise BackendError(f"the database failed: {type(error).__name__}: {error.args[0]}") from error
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise BackendError(f"the database cannot be reached: {error.args[0]}") from error
+
+
+def _check_server(connection: AsyncConnection) -> None:
+    version = connection.dialect.server_version_info
+    if version is not None and version < (OLDEST_SERVER,):
+        found = ".".join(map(str, version))
+        raise BackendError(f"the server is PostgreSQL {found}; {OLDEST_SERVER} or newer is needed")
+
+
+def _engine(address: Address, **options: Any) -> AsyncEngine:
+    pool = {} if "poolclass" in options else {"pool_size": address.connections, "max_overflow": 0, "pool_timeout": 10}
+    engine = create_async_engine(
+        address.url,
+        connect_args={
+            "timeout": address.connect_seconds,
+            "command_timeout": address.answer_seconds,
+            "server_settings": {"application_name": address.application_name, **_SESSION},
+            **({} if address.ssl is None else {"ssl": address.ssl}),
+        },
+        hide_parameters=True,  # they are what people said, and an error may be logged
+        json_serializer=to_json,
+        json_deserializer=msgspec.json.decode,
+        **{"isolation_level": "AUTOCOMMIT", **pool, **options},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.run_async(_write_json_as_it_is)
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def replace_if_lost(connection: Any, _record: Any, _proxy: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        # The driver hears when the server closes a connection, so asking costs nothing. The pool then opens another.
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
+
+
+async def _write_json_as_it_is(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
+    )
+
+
+def _to_jsonb(value: str | msgspec.Raw) -> bytes:
+    return b"\x01" + (value.encode() if isinstance(value, str) else bytes(value))
+
+
+def _from_jsonb(value: bytes) -> Any:
+    return msgspec.json.decode(value[1:])

@@ -1,0 +1,209 @@
+"""Months have tables of their own: made ahead, looked into only when they can hold something, and dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+from healing_eval.backends.sql.partitions import (
+    PARTITIONED,
+    Month,
+    Partition,
+    drop_months_before,
+    list_partitions,
+    make_partitions,
+    months_from,
+)
+from healing_eval.backends.sql.postgresql import PostgresqlDatabase
+from healing_eval.domain.query import EvaluationQuery
+from healing_eval.domain.revision import RevisionKey
+from healing_eval.errors import BackendError
+from healing_eval.testing.builders import PROJECT, a_conversation, a_submission, an_evaluation, an_issue
+from healing_eval.testing.contract_ledger import LANES, close
+from healing_eval.testing.servers.postgresql import Postgresql
+
+pytestmark = pytest.mark.services
+
+JANUARY, FEBRUARY, MARCH, APRIL = (Month(2031, number) for number in range(1, 5))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2031, 1, 31, 23, 59, 59, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def a_month_later(self) -> None:
+        self.now += timedelta(days=28)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def ledger(new_postgresql_url: str, clock: Clock) -> AsyncGenerator[PostgresqlLedger]:
+    ledger = PostgresqlLedger(new_postgresql_url, clock)
+    await ledger.open()
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def database(new_postgresql_url: str, ledger: PostgresqlLedger) -> AsyncGenerator[PostgresqlDatabase]:
+    assert await ledger.count_by_status() == {}  # the tables are there
+    database = PostgresqlDatabase(new_postgresql_url)
+    yield database
+    await database.close()
+
+
+def named(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+async def months_in(database: PostgresqlDatabase) -> list[Month]:
+    async with database.look() as connection:
+        found = await list_partitions(connection)
+    assert sorted(found) == [
+        Partition(month, table) for month in sorted({one.month for one in found}) for table in PARTITIONED
+    ]
+    return sorted({one.month for one in found})
+
+
+async def accepted(ledger: PostgresqlLedger, name: str, turns: int = 2) -> RevisionKey:
+    return (await ledger.add([a_submission(a_conversation(name, turns))], LANES))[0].revision_key
+
+
+def test_a_year_ends_with_december() -> None:
+    assert list(map(str, months_from(datetime(2031, 11, 30, tzinfo=UTC), 2))) == ["2031-11", "2031-12", "2032-01"]
+
+
+async def test_opening_makes_room_for_this_month_and_two_more(database: PostgresqlDatabase) -> None:
+    assert await months_in(database) == [JANUARY, FEBRUARY, MARCH]
+
+
+async def test_room_is_made_once_however_many_ask_for_it(
+    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: Clock
+) -> None:
+    clock.a_month_later()
+
+    await asyncio.gather(*(ledger.make_room() for _ in range(6)))
+
+    assert await months_in(database) == [JANUARY, FEBRUARY, MARCH, APRIL]
+
+
+async def test_what_came_before_its_month_had_a_table_is_kept_and_moves_there(
+    postgresql: Postgresql,
+    new_postgresql_url: str,
+    ledger: PostgresqlLedger,
+    database: PostgresqlDatabase,
+    clock: Clock,
+) -> None:
+    for _ in range(3):
+        clock.a_month_later()
+    key = await accepted(ledger, "early")
+    count = "SELECT (SELECT count(*) FROM revisions_default), (SELECT count(*) FROM revisions)"
+    before = postgresql.sql(count, database=named(new_postgresql_url))
+
+    await make_partitions(database, [APRIL])
+    await close(ledger, "checks", key, an_evaluation(key.conversation_key))
+
+    assert clock.now.month == 4
+    assert (before, postgresql.sql(count, database=named(new_postgresql_url))) == ("1|1", "0|1")
+    assert [one.revision_key for one in await ledger.load([key])] == [key]
+
+
+async def test_old_months_are_dropped_and_others_are_left_alone(
+    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: Clock
+) -> None:
+    old = await accepted(ledger, "old")
+    clock.a_month_later()
+    new = await accepted(ledger, "new")
+
+    dropped = await drop_months_before(database, FEBRUARY)
+    again = await drop_months_before(database, FEBRUARY)
+
+    assert ({one.month for one in dropped}, again) == ({JANUARY}, [])
+    assert await months_in(database) == [FEBRUARY, MARCH]
+    assert [one.revision_key for one in await ledger.load([old, new])] == [new]
+
+
+async def test_dropping_goes_on_where_it_was_interrupted(
+    postgresql: Postgresql, new_postgresql_url: str, database: PostgresqlDatabase
+) -> None:
+    postgresql.sql("ALTER TABLE issues DETACH PARTITION issues_2031_01", database=named(new_postgresql_url))
+
+    await drop_months_before(database, FEBRUARY)
+
+    assert await months_in(database) == [FEBRUARY, MARCH]
+
+
+async def test_a_month_somebody_reads_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, ledger: PostgresqlLedger, database: PostgresqlDatabase
+) -> None:
+    monkeypatch.setattr("healing_eval.backends.sql.partitions.LOCK_TIMEOUT", "20ms")
+    await accepted(ledger, "old")
+
+    async with database.read() as reading:
+        await reading.exec_driver_sql("SELECT count(*) FROM evaluations")
+        with pytest.raises(BackendError, match="lock timeout"):
+            await drop_months_before(database, FEBRUARY)
+        still = await months_in(database)
+    await drop_months_before(database, FEBRUARY)
+
+    assert still == [JANUARY, FEBRUARY, MARCH]
+    assert await months_in(database) == [FEBRUARY, MARCH]
+
+
+async def test_only_the_months_that_can_hold_something_are_looked_into(
+    postgresql: Postgresql, new_postgresql_url: str, ledger: PostgresqlLedger, clock: Clock
+) -> None:
+    other = await accepted(ledger, "other")
+    await close(ledger, "checks", other, an_evaluation(other.conversation_key))
+    clock.a_month_later()
+    key = await accepted(ledger, "c-1")
+    seen = Seen(postgresql, named(new_postgresql_url))
+    watched = PostgresqlLedger(new_postgresql_url, clock)
+
+    await watched.load([key])
+    loading = seen.tables()
+    await close(watched, "checks", key, an_evaluation(key.conversation_key, issues=[an_issue()]))
+    first_closing = seen.tables()
+    await close(watched, "judges", key, an_evaluation(key.conversation_key, "judge"))
+    second_closing = seen.tables()
+    page = await watched.query(PROJECT, EvaluationQuery(evaluated_before=datetime(2031, 2, 27, tzinfo=UTC)))
+    asking = seen.tables()
+    await accepted(watched, "c-1")
+    repeating = seen.tables()
+    await watched.close()
+
+    assert loading == {"conversations", "revisions_2031_02"}
+    assert first_closing == {"conversations"}  # it knows that there is nothing else yet
+    assert second_closing == {"conversations", "verdicts_2031_02", "evaluations_2031_02", "issues_2031_02"}
+    assert [one.head.conversation_id for one in page.items] == ["other"]
+    assert asking >= {"verdicts_2031_01", "verdicts_2031_02", "evaluations_2031_01"}
+    assert not asking & {"verdicts_2031_03", "evaluations_2031_02", "evaluations_2031_03", "issues_2031_03"}
+    assert repeating == {"conversations", "revisions_2031_02"}
+
+
+class Seen:
+    """Tells which tables the server has looked into, by the plans it writes to its log."""
+
+    def __init__(self, server: Postgresql, database: str) -> None:
+        for setting in ("session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0"):
+            server.sql("LOAD 'auto_explain'", f"ALTER DATABASE {database} SET {setting}")
+        self._server = server
+        self._read = len(server.log())
+
+    def tables(self) -> set[str]:
+        log = self._server.log()
+        new, self._read = log[self._read :], len(log)
+        names = "|".join((*PARTITIONED, "conversations"))
+        return set(re.findall(rf"Scan\b.* on ((?:{names})\w*)", new))
