@@ -52,9 +52,9 @@ async def _keep_running(command: Sequence[str], stop: asyncio.Event) -> None:
         if stop.is_set():
             return
         lived = loop.time() - started
-        if never_worked and lived < STARTING_SECONDS:
+        if never_worked and lived < STARTING_SECONDS and code > 0:  # below 0 is a signal, which says nothing of settings
             stop.set()
-            raise click.exceptions.Exit(code if code > 0 else 1)
+            raise click.exceptions.Exit(code)
         never_worked = False
         pause = FIRST_PAUSE_SECONDS if lived > LIVED_LONG_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
         log.error("process.ended", command=" ".join(command), code=code, again_in_seconds=pause)
