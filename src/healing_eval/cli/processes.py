@@ -52,7 +52,7 @@ async def _keep_running(command: Sequence[str], stop: asyncio.Event) -> None:
         if stop.is_set():
             return
         lived = loop.time() - started
-        if never_worked and lived < STARTING_SECONDS and code > 0:  # below 0 is a signal, which says nothing of settings
+        if never_worked and lived < STARTING_SECONDS and code > 0:  # below 0 is a signal, and settings are not at fault
             stop.set()
             raise click.exceptions.Exit(code)
         never_worked = False
