@@ -146,11 +146,11 @@ def check_plugins(settings: Settings, groups: Sequence[str] = plugins.GROUPS) ->
 
 def faults_among(lines: Sequence[PluginLine], settings: Settings) -> list[PluginLine]:
     """List the plug-ins that do not load and should: not those of an extra of their own that no setting asks for."""
-    asked_for = urlsplit(settings.stream_url).scheme
+    asked_for = {urlsplit(url).scheme for url in (settings.stream_url, settings.effective_store_url)}
     return [
         line
         for line in lines
-        if line.error is not None and ((line.group, line.name) not in plugins.EXTRA_OF_PLUGIN or line.name == asked_for)
+        if line.error is not None and ((line.group, line.name) not in plugins.EXTRA_OF_PLUGIN or line.name in asked_for)
     ]
 
 

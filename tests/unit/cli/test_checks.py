@@ -85,10 +85,22 @@ async def test_a_model_of_an_unknown_provider_fails() -> None:
     assert "nobody" in found.detail
 
 
-@pytest.mark.parametrize(("stream_url", "failed"), [("memory://", []), ("redis://localhost", ["redis"])])
-def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(stream_url: str, failed: list[str]) -> None:
-    broken = PluginLine("healing_eval.stream", "redis", "nowhere:Nothing", "healing-eval", error="no module")
+@pytest.mark.parametrize(
+    ("urls", "failed"),
+    [
+        ({}, []),
+        ({"stream_url": "redis://localhost"}, ["redis"]),
+        ({"store_url": "postgresql://localhost/x"}, ["postgresql"]),
+    ],
+)
+def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(
+    urls: dict[str, str], failed: list[str]
+) -> None:
+    broken = [
+        PluginLine(group, name, "nowhere:Nothing", "healing-eval", error="no module")
+        for group, name in (("healing_eval.stream", "redis"), ("healing_eval.ledger", "postgresql"))
+    ]
 
-    counted = faults_among([broken], Settings(stream_url=stream_url))
+    counted = faults_among(broken, Settings(**urls))
 
     assert [line.name for line in counted] == failed
