@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ async def test_a_model_of_an_unknown_provider_fails() -> None:
     ],
 )
 def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(
-    urls: dict[str, str], failed: list[str]
+    urls: dict[str, Any], failed: list[str]
 ) -> None:
     broken = [
         PluginLine(group, name, "nowhere:Nothing", "healing-eval", error="no module")
