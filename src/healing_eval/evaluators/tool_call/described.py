@@ -65,6 +65,9 @@ _SAYS = {
 
 
 def _ill_formed(placed: PlacedCall, name: str, value: Any, detail: str) -> Issue:
+    """Report a value; where the tool took it all the same, it is a lesser fault."""
+    result = placed.call.result
+    forgiven = result is not None and not result.failed
     return issue(
         "ill_formed_argument",
         f"{placed.call.tool_name[:80]!r}: {name[:80]!r} {_SAYS[detail]}.",
@@ -73,7 +76,7 @@ def _ill_formed(placed: PlacedCall, name: str, value: Any, detail: str) -> Issue
         argument=pointer([name]),
         evidence=str(value)[:300],
         detail=detail,
-        severity="warning" if detail == "percent" else None,
+        severity="warning" if forgiven or detail == "percent" else None,
     )
 
 

@@ -126,3 +126,14 @@ def test_tools_without_a_definition_or_with_an_odd_one_are_passed_over(context, 
     issues = details(unknown)
 
     assert issues == []
+
+
+@pytest.mark.parametrize(("error", "severity"), [(None, "warning"), ("no city", "error")])
+def test_what_the_tool_took_all_the_same_is_only_a_warning(context, call, error, severity):
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tools = (ToolDefinition("tool", parameters=parameters),)
+    asked = context("u Hello", ("", call("tool", error=error, city="")), tools=tools)
+
+    (found,) = check_described(asked)
+
+    assert found.severity == severity
