@@ -18,7 +18,6 @@ from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import count_of, plain
 from healing_eval.config import Settings, read_settings
 from healing_eval.domain.conversation import key_to_text
-from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import ConfigError
 from healing_eval.ports.stream import DeadLetter, Stream
 from healing_eval.wiring import build_ledger, build_panel, build_stream
@@ -28,7 +27,8 @@ PAGE = 500
 
 T = TypeVar("T")
 
-Act = Callable[[Stream, str, Sequence[str]], Awaitable[int]]
+Act = Callable[[Stream, str, Sequence[str], Sequence[DeadLetter]], Awaitable[int]]
+"""Does something with ids of a lane; the letters are those of them that exist."""
 
 
 class DeadLine(msgspec.Struct, frozen=True):
@@ -91,11 +91,11 @@ def retry(lane: str | None, dead_ids: Sequence[str], everything: bool, style: st
     """Send messages back to their lane, as if never tried; those that could not be read stay."""
     ledger = build_ledger(_settings())
 
-    async def send_back(stream: Stream, of: str, ids: Sequence[str]) -> int:
+    async def send_back(stream: Stream, of: str, ids: Sequence[str], letters: Sequence[DeadLetter]) -> int:
         """Take back first that they were given up; a message that finds its lane closed would do nothing."""
         await ledger.open()
         try:
-            await ledger.reopen([key async for key in _keys_of(stream, of, frozenset(ids))], of)
+            await ledger.reopen([one.revision_key for one in letters if one.revision_key is not None], of)
             return await stream.revive(of, ids)
         finally:
             await ledger.close()
@@ -110,7 +110,7 @@ def retry(lane: str | None, dead_ids: Sequence[str], everything: bool, style: st
 @_format_option
 def drop(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str) -> None:
     """Remove messages for good; the conversations themselves stay in the store."""
-    _act(lane, dead_ids, everything, style, lambda stream, of, ids: stream.drop_dead(of, ids), "dropped")
+    _act(lane, dead_ids, everything, style, lambda stream, of, ids, _: stream.drop_dead(of, ids), "dropped")
 
 
 def _act(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str, act: Act, done: str) -> None:
@@ -122,32 +122,21 @@ def _act(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str
     now = datetime.now(UTC)
 
     async def each(stream: Stream, of: str) -> int:
+        pages = [page async for page in _letters_before(stream, of, now)]
         if dead_ids:
-            return await act(stream, of, dead_ids)
-        return sum([await act(stream, of, ids) async for ids in _ids_before(stream, of, now)])
+            return await act(stream, of, dead_ids, [one for page in pages for one in page if one.dead_id in dead_ids])
+        return sum([await act(stream, of, [one.dead_id for one in page], page) for page in pages])
 
     count = sum(_on_lanes(settings, lane, each))
     echo(msgspec.json.encode({"count": count}) if style == "json" else f"{count_of(count, 'message')} {done}")
 
 
-async def _keys_of(stream: Stream, lane: str, dead_ids: frozenset[str]) -> AsyncGenerator[RevisionKey]:
-    cursor: str | None = None
-    while True:
-        page = await stream.list_dead(lane, limit=PAGE, cursor=cursor)
-        for letter in page.items:
-            if letter.dead_id in dead_ids and letter.revision_key is not None:
-                yield letter.revision_key
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-async def _ids_before(stream: Stream, lane: str, end: datetime) -> AsyncGenerator[list[str]]:
+async def _letters_before(stream: Stream, lane: str, end: datetime) -> AsyncGenerator[list[DeadLetter]]:
     """Page through what was set aside before a time: what is sent back now may be set aside again meanwhile."""
     cursor: str | None = None
     while True:
         page = await stream.list_dead(lane, limit=PAGE, cursor=cursor)
-        yield [letter.dead_id for letter in page.items if letter.buried_at <= end]
+        yield [letter for letter in page.items if letter.buried_at <= end]
         cursor = page.next_cursor
         if cursor is None or page.items[-1].buried_at > end:
             return

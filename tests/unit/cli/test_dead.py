@@ -14,7 +14,9 @@ from click.testing import CliRunner, Result
 from healing_eval import plugins
 from healing_eval.cli.main import main
 from healing_eval.domain.conversation import key_to_text
+from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
+from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.contract_stream import keys_of
 
 Dead = Callable[..., Result]
@@ -84,6 +86,41 @@ def test_all_are_sent_back(on_redis: Dead) -> None:
 
     assert msgspec.json.decode(result.stdout) == {"count": 4}
     assert on_redis("list").stdout == "nothing was set aside\n"
+
+
+@pytest.mark.services
+def test_what_is_sent_back_waits_for_its_lane_again(
+    dead: Dead, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = f"sqlite:///{tmp_path}/store.db"
+    monkeypatch.setenv("HEALING_EVAL_STREAM_URL", redis_url)
+    monkeypatch.setenv("HEALING_EVAL_STORE_URL", store)
+    asyncio.run(give_up_one(store, redis_url))
+
+    done = dead("retry", "--all")
+
+    assert done.stdout == "1 message sent back\n"
+    assert asyncio.run(outstanding(store)) == ("checks",)
+
+
+async def give_up_one(store: str, stream_url: str) -> None:
+    ledger: Ledger = plugins.load_for_url(plugins.LEDGER, store).from_url(store)  # type: ignore[attr-defined]
+    stream: Stream = plugins.load_for_url(plugins.STREAM, stream_url).from_url(stream_url)  # type: ignore[attr-defined]
+    await ledger.open()
+    key = (await ledger.add([a_submission(a_conversation("a"))], ["checks"]))[0].revision_key
+    await stream.append("checks", [key])
+    await ledger.fail([key], "checks", "it breaks us")
+    await stream.bury("checks", await stream.read("checks", "w", count=1, wait_seconds=1), "it breaks us")
+    await stream.close()
+    await ledger.close()
+
+
+async def outstanding(store: str) -> tuple[str, ...]:
+    ledger: Ledger = plugins.load_for_url(plugins.LEDGER, store).from_url(store)  # type: ignore[attr-defined]
+    await ledger.open()
+    head = await ledger.find(PROJECT, "a")
+    await ledger.close()
+    return head.outstanding if head else ()
 
 
 @pytest.mark.services
