@@ -28,8 +28,19 @@ UNRUNG = Counter(
     registry=REGISTRY,
 )
 CONVERSATIONS = Gauge(
-    "healing_eval_conversations", "Conversations in the store, by status.", ["status"], registry=REGISTRY
+    "healing_eval_conversations",
+    "Conversations in the store, by status; given by the one process that sweeps.",
+    ["status"],
+    registry=REGISTRY,
 )
+OLDEST_PENDING_SECONDS = Gauge(
+    "healing_eval_oldest_pending_seconds",
+    "Age of the conversation that waits longest on a lane, 0 if none waits; given by the one process that sweeps.",
+    ["lane"],
+    registry=REGISTRY,
+)
+STORE_UP = Gauge("healing_eval_store_up", "1 if the store answers and takes writes, else 0.", registry=REGISTRY)
+STREAM_UP = Gauge("healing_eval_stream_up", "1 if the stream answers, else 0.", registry=REGISTRY)
 QUEUE_DEPTH = Gauge(
     "healing_eval_queue_depth", "Messages of a lane that are not acknowledged yet.", ["lane"], registry=REGISTRY
 )
