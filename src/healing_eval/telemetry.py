@@ -1,7 +1,8 @@
 """What do we tell operators? Events and metrics; never the content of a turn, never a key.
 
 Events are named `noun.verbed`, values are fields. Metric labels are few and from closed sets: evaluator, lane, status,
-outcome, error class and direction.
+outcome, error class, model
+and direction; what others choose is bounded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,28 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+
+MOST_VALUES = 50
+"""How many values a label takes that others choose: each is a time series for ever."""
+
+
+class Bounded:
+    """Values of a label that others choose, such as a model's name: the first of them, and "other" for the rest."""
+
+    def __init__(self, most: int = MOST_VALUES) -> None:
+        """Take how many different ones are kept."""
+        self._most = most
+        self._kept: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """Give the value that is counted instead of this one."""
+        if value in self._kept:
+            return value
+        if len(self._kept) == self._most:
+            return "other"
+        self._kept.add(value)
+        return value
+
 
 INGESTED = Counter(
     "healing_eval_ingested_conversations_total",
@@ -44,6 +67,13 @@ STREAM_UP = Gauge("healing_eval_stream_up", "1 if the stream answers, else 0.", 
 QUEUE_DEPTH = Gauge(
     "healing_eval_queue_depth", "Messages of a lane that are not acknowledged yet.", ["lane"], registry=REGISTRY
 )
+BATCH_MESSAGES = Histogram(
+    "healing_eval_batch_messages",
+    "Messages in one batch of a worker, by lane.",
+    ["lane"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+    registry=REGISTRY,
+)
 EVALUATIONS = Counter(
     "healing_eval_evaluations_total",
     "Evaluations made, by evaluator and status (measured, abstained, failed).",
@@ -68,8 +98,8 @@ VERDICTS = Counter(
 )
 MODEL_TOKENS = Counter(
     "healing_eval_model_tokens_total",
-    "Tokens of model calls, by evaluator and direction (input, output); which model served is with each evaluation.",
-    ["evaluator", "direction"],
+    "Tokens of model calls, by evaluator, model as it answered, and direction (input, output).",
+    ["evaluator", "model", "direction"],
     registry=REGISTRY,
 )
 REQUEST_SECONDS = Histogram(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from healing_eval import plugins, telemetry
 from healing_eval.domain.evaluation import Failure, Findings
@@ -408,3 +409,23 @@ async def test_who_sweeps_tells_what_is_in_the_store_and_how_long_it_waits(ledge
     assert gauges("healing_eval_conversations")["pending"] == 2
     census.forget()
     assert gauges("healing_eval_conversations") == gauges("healing_eval_oldest_pending_seconds") == {}
+
+
+async def test_a_batch_is_one_log_line_that_says_what_became_of_it(ledger: Ledger, stream: Stream, work: Work) -> None:
+    keys = await accept(ledger, "a-secret", "b")
+    await stream.append(LANE, [*keys, keys[0]])
+
+    with capture_logs() as events:
+        work()
+        await until_status(ledger, "done", 2)
+        await until_empty(stream)
+
+        async def told() -> bool:
+            return any(event["event"] == "batch.handled" for event in events)
+
+        await wait_until(told)
+
+    (line,) = [event for event in events if event["event"] == "batch.handled"]
+    became = {name: line[name] for name in ("messages", "stored", "skipped", "failed", "postponed", "left")}
+    assert became == {"messages": 3, "stored": 2, "skipped": 1, "failed": 0, "postponed": 0, "left": 0}
+    assert "secret" not in str(events)
