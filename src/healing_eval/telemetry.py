@@ -102,6 +102,21 @@ MODEL_TOKENS = Counter(
     ["evaluator", "model", "direction"],
     registry=REGISTRY,
 )
+_SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
+STORE_SECONDS = Histogram(
+    "healing_eval_store_seconds",
+    "Time one operation of the store took, failed ones included.",
+    ["operation"],
+    buckets=_SERVER_BUCKETS,
+    registry=REGISTRY,
+)
+STREAM_SECONDS = Histogram(
+    "healing_eval_stream_seconds",
+    "Time one operation of the stream took, failed ones included; waiting for work is none.",
+    ["operation"],
+    buckets=_SERVER_BUCKETS,
+    registry=REGISTRY,
+)
 REQUEST_SECONDS = Histogram(
     "healing_eval_request_seconds",
     "Time from request to response.",
