@@ -13,7 +13,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -48,6 +57,8 @@ class Limits(_Section):
     """Most turns in one conversation."""
     id_characters: PositiveInt = 256
     """Longest conversation_id, agent_version, turn_id, project or annotator_id, in characters."""
+    backlog: NonNegativeInt = 1_000_000
+    """Most conversations that may wait for evaluation before posts are answered 429 with `Retry-After`; 0: no limit."""
 
 
 class JudgeSettings(_Section):

@@ -11,6 +11,7 @@ HealingEvalError
 │   └── LimitExceeded
 ├── AccessDenied
 ├── NotFound
+├── BacklogFull
 ├── BackendError
 └── ModelError
     ├── ModelUnavailable
@@ -85,6 +86,12 @@ class AccessDenied(HealingEvalError):
 
 class NotFound(HealingEvalError):
     """Nothing is stored under this name."""
+
+
+class BacklogFull(HealingEvalError):
+    """More conversations wait for their evaluation than a setting allows; later there is room again."""
+
+    retryable = True
 
 
 class BackendError(HealingEvalError):

@@ -1,7 +1,8 @@
 """What do we tell operators? Events and metrics; never the content of a turn, never a key.
 
 Events are named `noun.verbed`, values are fields. Metric labels are few and from closed sets: evaluator, lane, status,
-outcome, error class and direction.
+outcome, error class, model
+and direction; what others choose is bounded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,28 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+
+MOST_VALUES = 50
+"""How many values a label takes that others choose: each is a time series for ever."""
+
+
+class Bounded:
+    """Values of a label that others choose, such as a model's name: the first of them, and "other" for the rest."""
+
+    def __init__(self, most: int = MOST_VALUES) -> None:
+        """Take how many different ones are kept."""
+        self._most = most
+        self._kept: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """Give the value that is counted instead of this one."""
+        if value in self._kept:
+            return value
+        if len(self._kept) == self._most:
+            return "other"
+        self._kept.add(value)
+        return value
+
 
 INGESTED = Counter(
     "healing_eval_ingested_conversations_total",
@@ -28,10 +51,28 @@ UNRUNG = Counter(
     registry=REGISTRY,
 )
 CONVERSATIONS = Gauge(
-    "healing_eval_conversations", "Conversations in the store, by status.", ["status"], registry=REGISTRY
+    "healing_eval_conversations",
+    "Conversations in the store, by status; given by the one process that sweeps.",
+    ["status"],
+    registry=REGISTRY,
 )
+OLDEST_PENDING_SECONDS = Gauge(
+    "healing_eval_oldest_pending_seconds",
+    "Age of the conversation that waits longest on a lane, 0 if none waits; given by the one process that sweeps.",
+    ["lane"],
+    registry=REGISTRY,
+)
+STORE_UP = Gauge("healing_eval_store_up", "1 if the store answers and takes writes, else 0.", registry=REGISTRY)
+STREAM_UP = Gauge("healing_eval_stream_up", "1 if the stream answers, else 0.", registry=REGISTRY)
 QUEUE_DEPTH = Gauge(
     "healing_eval_queue_depth", "Messages of a lane that are not acknowledged yet.", ["lane"], registry=REGISTRY
+)
+BATCH_MESSAGES = Histogram(
+    "healing_eval_batch_messages",
+    "Messages in one batch of a worker, by lane.",
+    ["lane"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+    registry=REGISTRY,
 )
 EVALUATIONS = Counter(
     "healing_eval_evaluations_total",
@@ -57,8 +98,23 @@ VERDICTS = Counter(
 )
 MODEL_TOKENS = Counter(
     "healing_eval_model_tokens_total",
-    "Tokens of model calls, by evaluator and direction (input, output); which model served is with each evaluation.",
-    ["evaluator", "direction"],
+    "Tokens of model calls, by evaluator, model as it answered, and direction (input, output).",
+    ["evaluator", "model", "direction"],
+    registry=REGISTRY,
+)
+_SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
+STORE_SECONDS = Histogram(
+    "healing_eval_store_seconds",
+    "Time one operation of the store took, failed ones included.",
+    ["operation"],
+    buckets=_SERVER_BUCKETS,
+    registry=REGISTRY,
+)
+STREAM_SECONDS = Histogram(
+    "healing_eval_stream_seconds",
+    "Time one operation of the stream took, failed ones included; waiting for work is none.",
+    ["operation"],
+    buckets=_SERVER_BUCKETS,
     registry=REGISTRY,
 )
 REQUEST_SECONDS = Histogram(

@@ -11,6 +11,7 @@ from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
@@ -164,9 +165,9 @@ def build_services(settings: Settings) -> Services:
     """
     return Services(
         settings=settings,
-        ledger=build_ledger(settings),
+        ledger=timed_ledger(build_ledger(settings)),
         catalog=build_catalog(settings),
-        stream=build_stream(settings),
+        stream=timed_stream(build_stream(settings)),
         lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, settings.stream_url)).from_url(
             settings.stream_url
         ),

@@ -157,7 +157,8 @@ def test_probes_and_metrics_answer(client: Client) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {"status": "ready"}
     said = client.get("/metrics").content.decode()
-    assert 'healing_eval_conversations{status="pending"}' in said
+    assert "healing_eval_store_up 1.0" in said
+    assert "healing_eval_stream_up 1.0" in said
     assert 'healing_eval_queue_depth{lane="checks"}' in said
     assert 'healing_eval_ingested_conversations_total{status="rejected"}' in said
     assert 'healing_eval_request_seconds_count{route="/api/v1/conversations",status="202"}' in said
@@ -244,6 +245,42 @@ def test_a_store_that_does_not_answer_is_503_and_nothing_is_said_about_it(start:
     assert b"secret" not in answer.content
     assert client.get("/readyz").status == 503
     assert client.get("/healthz").status == 200
+
+
+def test_metrics_are_given_without_store_and_stream_and_say_that_they_are_down(start: Start) -> None:
+    down = BackendError("down")
+
+    def change(real: Services) -> Services:
+        stream = cast("Stream", Failing(real.stream, depth=down))
+        return msgspec.structs.replace(ledger_failing(check=down)(real), stream=stream)
+
+    answer = Client(start(change)).get("/metrics")
+
+    assert answer.status == 200
+    assert b"healing_eval_store_up 0.0" in answer.content
+    assert b"healing_eval_stream_up 0.0" in answer.content
+    assert b"healing_eval_queue_depth{" not in answer.content
+
+
+def test_while_too_much_waits_conversations_are_429_and_feedback_is_taken(start: Start) -> None:
+    server = start(limits={"backlog": 1})
+    client = Client(server)
+    assert client.send_conversations(conversation("a"), conversation("b")).status == 202
+
+    wait_until(lambda: client.send_conversations(conversation("a")).status == 429)
+
+    refused = client.send_conversations(conversation("new"))
+    assert refused.json["type"] == "urn:healing-eval:problem:backlog-full"
+    assert "limits.backlog" in refused.json["detail"]
+    assert int(refused.headers["retry-after"]) > 0
+    assert client.get(f"{CONVERSATIONS}/new").status == 404
+    said = {"feedback": {"user_rating": 5}}
+    assert client.post(f"{CONVERSATIONS}/a/feedback", said["feedback"]).status == 201
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    ledger = server.services.ledger
+    keys = server.do(ledger.pending("checks", accepted_before=later, limit=9))
+    server.do(ledger.fail(keys, "checks", "given up"))
+    wait_until(lambda: client.send_conversations(conversation("new")).status == 202)
 
 
 def test_a_fault_of_ours_says_an_id_and_logs_it_without_content(start: Start) -> None:

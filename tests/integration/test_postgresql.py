@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
+import httpx
+import msgspec
 import pytest
 
+from healing_eval.api.app import create_operations_app
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+from healing_eval.config import Settings
 from healing_eval.domain.annotation import Annotation
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import LaneResult
@@ -16,6 +20,7 @@ from healing_eval.testing.builders import a_conversation, a_submission, an_evalu
 from healing_eval.testing.contract_ledger import LANES, mean_verdict
 from healing_eval.testing.servers.postgresql import Postgresql
 from healing_eval.testing.waiting import wait_until
+from healing_eval.wiring import build_services
 
 pytestmark = pytest.mark.services
 
@@ -237,3 +242,23 @@ async def test_a_server_that_hangs_is_an_error_and_then_goes_on(own_server: Post
         receipts = await ledger.add(batch, LANES)
 
     assert [one.status for one in receipts] == ["duplicate", "accepted", "accepted"]
+
+
+async def test_metrics_are_given_while_the_server_hangs_and_after_it_has_died(
+    own_server: Postgresql, own_url: str
+) -> None:
+    async with opened(own_url) as ledger:
+        services = msgspec.structs.replace(build_services(Settings()), ledger=ledger)
+        transport = httpx.ASGITransport(create_operations_app(services))  # pyright: ignore[reportArgumentType] - scopes are typed more narrowly
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            assert "healing_eval_store_up 1.0" in (await client.get("/metrics")).text
+
+            own_server.pause()
+            hung = await client.get("/metrics")
+            own_server.resume()
+            own_server.kill()
+            dead = await client.get("/metrics")
+
+    assert [one.status_code for one in (hung, dead)] == [200, 200]
+    assert "healing_eval_store_up 0.0" in hung.text
+    assert "healing_eval_store_up 0.0" in dead.text

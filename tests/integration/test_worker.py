@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
-from healing_eval import plugins
+from healing_eval import plugins, telemetry
 from healing_eval.domain.evaluation import Failure, Findings
 from healing_eval.domain.query import ConversationFilter
 from healing_eval.domain.revision import RevisionKey, Status
@@ -23,6 +24,7 @@ from healing_eval.ports.stream import Stream
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
+from healing_eval.worker.census import Census
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.sweep import Turn, sweep_lane
 
@@ -387,3 +389,43 @@ async def test_what_crashes_too_often_is_marked_failed_alone_and_can_still_be_fo
     await until_empty(stream)
     page = await ledger.list_heads(PROJECT, ConversationFilter(status=("failed",)))
     assert [head.conversation_id for head in page.items] == ["poison"]
+
+
+def gauges(name: str) -> dict[str, float]:
+    """Read a gauge as it is exposed, by the value of its label."""
+    families = [family for family in telemetry.REGISTRY.collect() if family.name == name]
+    return {next(iter(one.labels.values())): one.value for family in families for one in family.samples}
+
+
+async def test_who_sweeps_tells_what_is_in_the_store_and_how_long_it_waits(ledger: Ledger) -> None:
+    census = Census(ledger, [LANE, "idle"])
+    await accept(ledger, "a", "b")
+
+    await census.take()
+
+    ages = gauges("healing_eval_oldest_pending_seconds")
+    assert ages[LANE] > 0
+    assert ages["idle"] == 0
+    assert gauges("healing_eval_conversations")["pending"] == 2
+    census.forget()
+    assert gauges("healing_eval_conversations") == gauges("healing_eval_oldest_pending_seconds") == {}
+
+
+async def test_a_batch_is_one_log_line_that_says_what_became_of_it(ledger: Ledger, stream: Stream, work: Work) -> None:
+    keys = await accept(ledger, "a-secret", "b")
+    await stream.append(LANE, [*keys, keys[0]])
+
+    with capture_logs() as events:
+        work()
+        await until_status(ledger, "done", 2)
+        await until_empty(stream)
+
+        async def told() -> bool:
+            return any(event["event"] == "batch.handled" for event in events)
+
+        await wait_until(told)
+
+    (line,) = [event for event in events if event["event"] == "batch.handled"]
+    became = {name: line[name] for name in ("messages", "stored", "skipped", "failed", "postponed", "left")}
+    assert became == {"messages": 3, "stored": 2, "skipped": 1, "failed": 0, "postponed": 0, "left": 0}
+    assert "secret" not in str(events)

@@ -11,7 +11,7 @@ import structlog
 
 from healing_eval.errors import ModelUnavailable
 from healing_eval.pipeline.evaluate import evaluate
-from healing_eval.telemetry import configure_logging
+from healing_eval.telemetry import Bounded, configure_logging
 from healing_eval.testing.builders import a_conversation, a_turn
 from healing_eval.testing.toy import ToyEvaluator
 
@@ -72,3 +72,9 @@ async def test_a_batch_that_fails_says_the_class_of_the_error_and_no_content(
     assert "ModelUnavailable" in said.err
     assert "90210" not in said.err
     assert "private-id" not in said.err
+
+
+def test_a_label_that_others_choose_takes_so_many_values_and_no_more() -> None:
+    bounded = Bounded(most=2)
+
+    assert [bounded(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", "other", "a", "other"]

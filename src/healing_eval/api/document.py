@@ -123,6 +123,7 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     for status in _STATUSES:
         responses[status] = {"description": "Refused or failed.", "content": {problems.MEDIA_TYPE: _problem()}}
     if name == "send_conversations":
+        responses["429"] = {**responses["503"], "description": "Too much waits for evaluation; see `Retry-After`."}
         responses["422"]["description"] = "No item could be taken, or the body as a whole could not be read."
         responses["422"]["content"]["application/json"] = {"schema": _ref(ingest.IngestAnswer)}
     if name == "metrics":

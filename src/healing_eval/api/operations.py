@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import asyncio
+from collections.abc import Awaitable, Sequence
 
 from litestar import Response, get
 from prometheus_client import generate_latest
@@ -11,7 +12,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from healing_eval import telemetry
 from healing_eval.api.context import AnyRequest, context_of
 from healing_eval.api.views import Health
-from healing_eval.domain.revision import Status
+from healing_eval.errors import BackendError
+from healing_eval.ports.stream import Stream
+
+PATIENCE_SECONDS = 2.0
+"""How long metrics wait for a server; Prometheus waits for ten seconds by default."""
 
 
 @get("/healthz", operation_id="healthz", summary="Is the process alive?", tags=["operations"])
@@ -35,11 +40,28 @@ async def readyz(request: AnyRequest) -> Health:
     media_type="text/plain",
 )
 async def metrics(request: AnyRequest) -> Response[bytes]:
-    """Give all metrics; counts of the store and depths of the lanes are read now."""
+    """Give all metrics; whether the servers answer, and the depths of the lanes, are found out now."""
     services = context_of(request).services
-    counts = await services.ledger.count_by_status()
-    for status in get_args(Status):
-        telemetry.CONVERSATIONS.labels(status).set(counts.get(status, 0))
-    for lane in services.panel.lanes:
-        telemetry.QUEUE_DEPTH.labels(lane).set(await services.stream.depth(lane))
+    store, stream = await asyncio.gather(
+        _answers(services.ledger.check()), _answers(_measure_lanes(services.stream, services.panel.lanes))
+    )
+    telemetry.STORE_UP.set(store)
+    telemetry.STREAM_UP.set(stream)
+    if not stream:
+        telemetry.QUEUE_DEPTH.clear()
     return Response(generate_latest(telemetry.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _answers(asked: Awaitable[None]) -> bool:
+    """Tell whether a server does what it is asked, soon enough."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asked
+    except (BackendError, TimeoutError):
+        return False
+    return True
+
+
+async def _measure_lanes(stream: Stream, lanes: Sequence[str]) -> None:
+    for lane in lanes:
+        telemetry.QUEUE_DEPTH.labels(lane).set(await stream.depth(lane))

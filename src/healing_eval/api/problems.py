@@ -15,6 +15,7 @@ from healing_eval.api.methods import allowed
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
+    BacklogFull,
     HealingEvalError,
     InvalidInput,
     InvalidParameter,
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+BACKLOG_RETRY_AFTER_SECONDS = 10
 
 
 class ParameterProblem(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
     InvalidInput: _Kind(422, "invalid-input", "Invalid input"),
     AccessDenied: _Kind(403, "access-denied", "Access denied"),
     NotFound: _Kind(404, "not-found", "Not found"),
+    BacklogFull: _Kind(429, "backlog-full", "Too much waits"),
     BackendError: _Kind(503, "unavailable", "A server behind this one does not answer"),
 }
 """From the class of an error to what the client hears; the most exact class in an error's ancestry counts."""
@@ -86,6 +89,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         log.warning("request.unserved", kind=type(error).__name__, error=str(error))
         detail = "nothing of this request is stored; the same request may succeed later"
         return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(error, BacklogFull):
+        return _respond(_problem(kind, str(error)), {"Retry-After": str(BACKLOG_RETRY_AFTER_SECONDS)})
     if isinstance(error, InvalidParameter):
         return _respond(_parameter_problem(kind, error))
     if isinstance(error, InvalidInput):

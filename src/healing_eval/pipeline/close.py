@@ -39,6 +39,10 @@ class Step(msgspec.Struct, frozen=True):
     """No further work on this lane: stored now, stored before, or out of date."""
     postponed: Sequence[RevisionKey] = ()
     """To be tried again: an evaluator failed in a way that may pass. The lane stays open."""
+    stored: int = 0
+    """How many of the settled had their results stored now."""
+    failed: int = 0
+    """How many of the settled were given up now."""
 
 
 _Read = tuple[RevisionKey, Conversation]
@@ -68,7 +72,7 @@ async def close(
         conversation = _read(stored)
         if conversation is None:
             await ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
-            yield Step([stored.revision_key])
+            yield Step([stored.revision_key], failed=1)
         else:
             read.append((stored.revision_key, conversation))
     for evaluators, some in _by_what_is_missing(lane, read, retries):
@@ -78,11 +82,10 @@ async def close(
                 results = [_joined(lane, some[index][0], evaluations, retries) for index, evaluations in group]
                 final, postponed = _sorted_out(results, retries)
                 if postponed:
-                    log.info("lane.postponed", lane=lane.name, conversations=len(postponed))
                     yield Step(postponed=postponed)
                 if final:
-                    await _store(lane, ledger, final)
-                    yield Step([one.revision_key for one in final])
+                    stored_now = await _store(lane, ledger, final)
+                    yield Step([one.revision_key for one in final], stored=stored_now)
 
 
 def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[LaneResult], list[RevisionKey]]:
@@ -114,7 +117,8 @@ def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], ret
     return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
 
 
-async def _store(lane: Lane, ledger: Ledger, group: Sequence[LaneResult]) -> None:
+async def _store(lane: Lane, ledger: Ledger, group: Sequence[LaneResult]) -> int:
+    """Store results, and tell of how many."""
     outcomes: list[str] = []
 
     def decide(evaluations: Sequence[Evaluation], final: bool) -> Verdict:
@@ -126,7 +130,7 @@ async def _store(lane: Lane, ledger: Ledger, group: Sequence[LaneResult]) -> Non
     stored = await ledger.close_lane(lane.name, group, decide)
     for outcome in outcomes:
         telemetry.VERDICTS.labels(outcome).inc()
-    log.info("lane.closed", lane=lane.name, stored=len(stored), skipped=len(group) - len(stored))
+    return len(stored)
 
 
 def _read(stored: StoredRevision) -> Conversation | None:

@@ -188,13 +188,17 @@ def _count(evaluation: Evaluation) -> None:
     _counter(name, "measured" if isinstance(result, Findings) else "failed").inc()
     _timer(name).observe(evaluation.latency_seconds)
     if isinstance(result, Failure):
-        telemetry.FAILURES.labels(name, result.kind).inc()
+        telemetry.FAILURES.labels(name, _kinds(result.kind)).inc()
         log.warning("evaluation.failed", evaluator=name, kind=result.kind)
     use = evaluation.model_use
     if use is not None:
-        telemetry.MODEL_TOKENS.labels(name, "input").inc(max(0, use.input_tokens or 0))
-        telemetry.MODEL_TOKENS.labels(name, "output").inc(max(0, use.output_tokens or 0))
+        model = _models(use.model)
+        telemetry.MODEL_TOKENS.labels(name, model, "input").inc(max(0, use.input_tokens or 0))
+        telemetry.MODEL_TOKENS.labels(name, model, "output").inc(max(0, use.output_tokens or 0))
 
+
+_kinds = telemetry.Bounded()
+_models = telemetry.Bounded()
 
 # Looking a child of a metric up by its labels costs more than counting; there are few, and every evaluation is counted.
 

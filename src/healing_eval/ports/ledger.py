@@ -114,6 +114,14 @@ class Ledger(Protocol):
         """List the latest revisions whose lane is outstanding since before a time, oldest first."""
         ...
 
+    async def count_pending(self, *, limit: int) -> int:
+        """Count the conversations that have a lane outstanding, up to `limit`; what is done costs nothing."""
+        ...
+
+    async def pending_since(self, lane: str) -> datetime | None:
+        """Tell when the revision was accepted that waits longest on a lane; None if none waits."""
+        ...
+
     async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
         """Tell for each latest revision which lanes are outstanding; revisions out of date are left out."""
         ...

@@ -305,6 +305,20 @@ class LedgerContract(OpenedLedger):
         assert await ledger.pending("checks", accepted_before=later - timedelta(days=1), limit=9) == []
         assert await ledger.pending("never", accepted_before=later, limit=9) == []
 
+    async def test_what_is_pending_is_counted_up_to_a_limit_and_its_age_is_known(self, ledger: Ledger) -> None:
+        assert (await ledger.count_pending(limit=9), await ledger.pending_since("checks")) == (0, None)
+        first, second = [(await self.add(ledger, f"c-{number}")).revision_key for number in range(2)]
+        heads = [await ledger.find_by_key(PROJECT, key.conversation_key) for key in (first, second)]
+        accepted = [head.accepted_at for head in heads if head is not None]
+        await close(ledger, "checks", first, an_evaluation(first.conversation_key))
+
+        assert [await ledger.count_pending(limit=limit) for limit in (1, 9)] == [1, 2]
+        assert await ledger.pending_since("checks") == accepted[1]
+        assert await ledger.pending_since("judges") == accepted[0]
+        assert await ledger.pending_since("never") is None
+        await close(ledger, "judges", first, an_evaluation(first.conversation_key, evaluator="judge"))
+        assert await ledger.count_pending(limit=9) == 1
+
     @pytest.mark.parametrize(
         "name", ["a/b/../c", "it's", '"', "100%", "日本語 ☃", "x" * 256, "; DROP TABLE conversations"]
     )

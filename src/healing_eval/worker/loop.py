@@ -8,15 +8,17 @@ crashes us too often is marked failed in the ledger.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 
 import msgspec
 import structlog
 
+from healing_eval import telemetry
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
-from healing_eval.pipeline.close import Lane, close
+from healing_eval.pipeline.close import Lane, Step, close
 from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
@@ -42,6 +44,22 @@ class Pace(msgspec.Struct, frozen=True):
     """How long a conversation is tried again after a failure that may pass; then the failure is final."""
     grace_seconds: float = 10.0
     """How long batches in flight may go on after a stop."""
+
+
+class _Tally(msgspec.Struct):
+    """What became of a batch's messages."""
+
+    stored: int = 0
+    skipped: int = 0
+    """There was nothing to do: stored before, out of date, or in the batch twice."""
+    failed: int = 0
+    postponed: int = 0
+
+    def add(self, step: Step) -> None:
+        self.stored += step.stored
+        self.failed += step.failed
+        self.skipped += len(step.settled) - step.stored - step.failed
+        self.postponed += len(step.postponed)
 
 
 class LaneWorker:
@@ -110,20 +128,33 @@ class LaneWorker:
             return []
 
     async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
+        """See a batch through; afterwards one log line says what became of it."""
+        started = time.perf_counter()
         same = [delivery for delivery in deliveries if open_ones[delivery.revision_key] is not delivery]
+        tally = _Tally(skipped=len(same))
         try:
             await self._ack(same)
             tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
             await self._give_up(tried_too_often, open_ones)
-            await self._close(open_ones)
+            tally.failed = len(tried_too_often)
+            await self._close(open_ones, tally)
         except asyncio.CancelledError:
             await self._give_back(open_ones, delay_seconds=0.0)
             raise
         except BackendError as error:
             log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
             await self._give_back(open_ones, delay_seconds=self._backoff(1))
+        finally:
+            self._report(len(deliveries), tally, time.perf_counter() - started)
 
-    async def _close(self, open_ones: dict[RevisionKey, Delivery]) -> None:
+    def _report(self, messages: int, tally: _Tally, seconds: float) -> None:
+        lane = self._lane.name
+        telemetry.BATCH_MESSAGES.labels(lane).observe(messages)
+        became = msgspec.structs.asdict(tally)
+        left = messages - sum(became.values())
+        log.info("batch.handled", lane=lane, messages=messages, **became, left=left, seconds=round(seconds, 6))
+
+    async def _close(self, open_ones: dict[RevisionKey, Delivery], tally: _Tally) -> None:
         """Have a batch evaluated and stored, waiting for as long as the ledger fails.
 
         An outage is no failed attempt of a conversation, so the batch stays in hand; and since `close` asks the ledger
@@ -134,6 +165,7 @@ class LaneWorker:
             try:
                 async with aclosing(close(self._lane, self._ledger, list(open_ones), self._retries)) as steps:
                     async for step in steps:
+                        tally.add(step)
                         await self._settle(step.settled, open_ones)
                         await self._postpone(step.postponed, open_ones)
                 return

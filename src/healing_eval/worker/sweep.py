@@ -14,6 +14,7 @@ from healing_eval.errors import BackendError
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
+from healing_eval.worker.census import Census
 
 log = structlog.get_logger()
 
@@ -66,14 +67,18 @@ async def sweep(
 
     The first sweep takes everything pending, since nothing that an earlier process had rung is in an in-process stream.
     """
-    age = timedelta(0)
+    age, census = timedelta(0), Census(ledger, lanes)
     while not stop.is_set():
         rung = 0
         try:
             if await turn.is_ours(TURN_OF_ROUNDS * every_seconds):
+                await census.take()
                 before = datetime.now(UTC) - age
                 rung = sum([await sweep_lane(lane, ledger, stream, accepted_before=before) for lane in lanes])
+            else:
+                census.forget()
         except BackendError as error:
+            census.forget()
             log.warning("sweep.interrupted", error=str(error))
         age = timedelta(seconds=every_seconds)
         with suppress(TimeoutError):

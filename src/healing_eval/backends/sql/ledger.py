@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
@@ -114,6 +114,18 @@ class SqlLedger:
                 .limit(limit)
             )
             return [revision_key(row) for row in found]
+
+    async def count_pending(self, *, limit: int) -> int:
+        some = select(literal(1)).select_from(conversations).where(IS_OUTSTANDING).limit(limit).subquery()
+        async with self._database.look() as connection:
+            return (await connection.execute(select(func.count()).select_from(some))).scalar_one()
+
+    async def pending_since(self, lane: str) -> datetime | None:
+        bit = await self._lanes.find(lane)
+        waits = (IS_OUTSTANDING, conversations.c.outstanding.bitwise_and(bit) != 0)
+        oldest = select(conversations.c.accepted_at).where(*waits).order_by(conversations.c.accepted_at).limit(1)
+        async with self._database.look() as connection:
+            return (await connection.execute(oldest)).scalar()
 
     async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
         if not keys:
