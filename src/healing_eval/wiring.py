@@ -11,6 +11,7 @@ from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.ports.archive import Archive
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
@@ -50,6 +51,7 @@ class Services(msgspec.Struct, frozen=True):
     stream: Stream
     lease: Lease
     panel: Panel
+    archive: Archive | None = None
 
     async def open(self) -> None:
         """Open the stores and the stream."""
@@ -59,6 +61,8 @@ class Services(msgspec.Struct, frozen=True):
 
     async def close(self) -> None:
         """Close everything, the model included."""
+        if self.archive is not None:
+            await self.archive.close()
         await self.lease.close()
         await self.stream.close()
         await self.panel.close()
@@ -143,6 +147,28 @@ def build_ledger(settings: Settings) -> Ledger:
     return cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url)
 
 
+def build_archive(settings: Settings) -> Archive | None:
+    """Make the archive alone; None if there is none.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    url = settings.archive_url
+    return None if url is None else cast("type[Archive]", plugins.load_for_url(plugins.ARCHIVE, url)).from_url(url)
+
+
+def build_lease(settings: Settings) -> Lease:
+    """Make the lease alone: it is kept where the stream is.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    url = settings.stream_url
+    return cast("type[Lease]", plugins.load_for_url(plugins.LEASE, url)).from_url(url)
+
+
 def build_stream(settings: Settings) -> Stream:
     """Make the stream alone, not opened yet.
 
@@ -167,8 +193,7 @@ def build_services(settings: Settings) -> Services:
         ledger=build_ledger(settings),
         catalog=build_catalog(settings),
         stream=build_stream(settings),
-        lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, settings.stream_url)).from_url(
-            settings.stream_url
-        ),
+        lease=build_lease(settings),
         panel=build_panel(settings),
+        archive=build_archive(settings),
     )

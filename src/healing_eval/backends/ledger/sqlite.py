@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.months import Months
 from healing_eval.backends.sql.sqlite import make_folder, sqlite_database
 
 
@@ -15,7 +16,8 @@ class SqliteLedger(SqlLedger):
     """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
-        super().__init__(sqlite_database(url), clock)
+        database = sqlite_database(url)
+        super().__init__(database, Months(database), clock)
         self._url = url
 
     @classmethod
