@@ -13,7 +13,7 @@ from healing_eval.pipeline.close import Lane
 from healing_eval.wiring import Services
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.schedule import NAME as SCHEDULE
-from healing_eval.worker.schedule import Daily, keep_house
+from healing_eval.worker.schedule import RETAINING, Daily, keep_house
 from healing_eval.worker.sweep import NAME as SWEEP
 from healing_eval.worker.sweep import sweep
 from healing_eval.worker.turn import Turn
@@ -49,12 +49,13 @@ async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[s
             ),
             name="sweep",
         )
-        keep_months = services.settings.retention.keep_months
-        daily = Daily(
-            partial(keep_house, services.ledger, services.archive, keep_months),
-            Turn(services.lease, holder, SCHEDULE),
-        )
-        crew.create_task(daily.run(stop), name="schedule")
+        crew.create_task(_daily(services, holder).run(stop), name="schedule")
+
+
+def _daily(services: Services, holder: str) -> Daily:
+    keep_months, alone = services.settings.retention.keep_months, Turn(services.lease, holder, RETAINING)
+    chore = partial(keep_house, services.ledger, services.archive, keep_months, alone)
+    return Daily(chore, Turn(services.lease, holder, SCHEDULE))
 
 
 def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:

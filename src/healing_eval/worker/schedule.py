@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +12,17 @@ from typing import Any
 import structlog
 
 from healing_eval.errors import BackendError
-from healing_eval.pipeline.retain import first_kept, retain
+from healing_eval.pipeline.retain import OldMonth, first_kept, retain
 from healing_eval.ports.archive import Archive
 from healing_eval.ports.ledger import Ledger
 from healing_eval.worker.turn import Turn
 
 log = structlog.get_logger()
 
-NAME = "retain"
-"""Of the lease; `healing-eval retain` takes it as well."""
+NAME = "schedule"
+"""Of the lease for all that is done daily."""
+RETAINING = "retain"
+"""Of the lease for letting go of months; `healing-eval retain` takes it as well."""
 TURN_SECONDS = 180.0
 """How long after its holder's death another process takes over."""
 EVERY_SECONDS = 24 * 3600.0
@@ -73,15 +75,34 @@ class Daily:
         return error is None
 
 
-async def keep_house(ledger: Ledger, archive: Archive | None, keep_months: int | None) -> None:
+async def keep_house(ledger: Ledger, archive: Archive | None, keep_months: int | None, turn: Turn) -> None:
     """Make room for the months to come, and let go of those that are older than is kept, if a limit is set.
 
     Raises:
         BackendError: something could not be done now; the same again goes on.
     """
     await ledger.make_room()
-    if keep_months is None:
-        return
-    async with aclosing(retain(ledger, archive, first_kept(datetime.now(UTC), keep_months))) as months:
-        async for _ in months:  # each has been told of
-            pass
+    if keep_months is not None:
+        await retain_alone(retain(ledger, archive, first_kept(datetime.now(UTC), keep_months)), turn)
+
+
+async def retain_alone(months: AsyncGenerator[OldMonth], turn: Turn) -> list[OldMonth]:
+    """Let go of months, while no other process does.
+
+    Raises:
+        BackendError: another does, or has taken over; or what `retain` raises.
+    """
+    if not await turn.is_ours(TURN_SECONDS):
+        raise BackendError("another process lets go of old months just now")
+    try:
+        done = await turn.keep_during(_all(months), seconds=TURN_SECONDS)
+    finally:
+        await turn.give_back()
+    if done is None:
+        raise BackendError("the lease for letting go of old months was lost; what is left to do is done the next time")
+    return done
+
+
+async def _all(months: AsyncGenerator[OldMonth]) -> list[OldMonth]:
+    async with aclosing(months):
+        return [one async for one in months]
