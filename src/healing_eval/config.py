@@ -102,6 +102,13 @@ class WorkerSettings(_Section):
     """How many messages that were set aside are kept on each lane; the oldest are dropped."""
 
 
+class RetentionSettings(_Section):
+    """How long what was accepted is kept."""
+
+    keep_months: PositiveInt | None = None
+    """How many whole months are kept besides the current one; older ones are archived and dropped. None: for ever."""
+
+
 class LogSettings(_Section):
     """What is written to standard error."""
 
@@ -130,6 +137,8 @@ class Settings(BaseSettings):
     """Where it is kept: sqlite:///file or postgresql://user:password@host/name. None: SQLite in the data directory."""
     stream_url: str = "memory://"
     """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
+    archive_url: str | None = None
+    """Where old months go before they are dropped, such as file:///folder. None: nowhere, they are only dropped."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key to exist."""
     port: int = Field(default=8080, ge=0, le=65535)
@@ -142,6 +151,8 @@ class Settings(BaseSettings):
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
     """How work is taken from the stream."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long what was accepted is kept."""
     log: LogSettings = LogSettings()
     """What is written to standard error."""
     evaluators: dict[str, dict[str, Any]] = {}

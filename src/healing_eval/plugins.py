@@ -14,7 +14,8 @@ LEDGER = "healing_eval.ledger"
 CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE)
+ARCHIVE = "healing_eval.archive"
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, ARCHIVE)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
@@ -25,7 +26,13 @@ EXTRA_OF_PLUGIN = {
 }
 """Which extra single ones need besides; who does not name them in a setting does not need them."""
 
-SETTING_OF_GROUP = {LEDGER: "store_url", CATALOG: "store_url", STREAM: "stream_url", LEASE: "stream_url"}
+SETTING_OF_GROUP = {
+    LEDGER: "store_url",
+    CATALOG: "store_url",
+    STREAM: "stream_url",
+    LEASE: "stream_url",
+    ARCHIVE: "archive_url",
+}
 """Which setting holds the URL by which a group's plug-in is chosen."""
 
 

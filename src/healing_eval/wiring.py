@@ -12,6 +12,7 @@ from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
+from healing_eval.ports.archive import Archive
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     stream: Stream
     lease: Lease
     panel: Panel
+    archive: Archive | None = None
 
     async def open(self) -> None:
         """Open the stores and the stream."""
@@ -60,6 +62,8 @@ class Services(msgspec.Struct, frozen=True):
 
     async def close(self) -> None:
         """Close everything, the model included."""
+        if self.archive is not None:
+            await self.archive.close()
         await self.lease.close()
         await self.stream.close()
         await self.panel.close()
@@ -144,6 +148,28 @@ def build_ledger(settings: Settings) -> Ledger:
     return cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url)
 
 
+def build_archive(settings: Settings) -> Archive | None:
+    """Make the archive alone; None if there is none.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    url = settings.archive_url
+    return None if url is None else cast("type[Archive]", plugins.load_for_url(plugins.ARCHIVE, url)).from_url(url)
+
+
+def build_lease(settings: Settings) -> Lease:
+    """Make the lease alone: it is kept where the stream is.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    url = settings.stream_url
+    return cast("type[Lease]", plugins.load_for_url(plugins.LEASE, url)).from_url(url)
+
+
 def build_stream(settings: Settings) -> Stream:
     """Make the stream alone, not opened yet.
 
@@ -168,8 +194,7 @@ def build_services(settings: Settings) -> Services:
         ledger=timed_ledger(build_ledger(settings)),
         catalog=build_catalog(settings),
         stream=timed_stream(build_stream(settings)),
-        lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, settings.stream_url)).from_url(
-            settings.stream_url
-        ),
+        lease=build_lease(settings),
         panel=build_panel(settings),
+        archive=build_archive(settings),
     )

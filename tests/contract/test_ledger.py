@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.testing.contract_annotations import AnnotationContract
 from healing_eval.testing.contract_giving_up import GivingUpContract
 from healing_eval.testing.contract_ledger import LedgerContract
 from healing_eval.testing.contract_query import QueryContract
+from healing_eval.testing.contract_retention import DeletionContract, MakeLedger, RetentionContract
 
 
 class OnSqlite:
@@ -38,6 +41,16 @@ class TestSqliteGivingUp(OnSqlite, GivingUpContract):
     pass
 
 
+class TestSqliteDeletion(OnSqlite, DeletionContract):
+    pass
+
+
+class TestSqliteRetention(RetentionContract):
+    @pytest.fixture
+    def make_ledger(self, tmp_path: Path) -> MakeLedger:
+        return lambda clock: SqliteLedger(f"sqlite:///{tmp_path}/store.db", clock)
+
+
 @pytest.mark.services
 class TestPostgresqlLedger(OnPostgresql, LedgerContract):
     pass
@@ -56,3 +69,15 @@ class TestPostgresqlAnnotations(OnPostgresql, AnnotationContract):
 @pytest.mark.services
 class TestPostgresqlGivingUp(OnPostgresql, GivingUpContract):
     pass
+
+
+@pytest.mark.services
+class TestPostgresqlDeletion(OnPostgresql, DeletionContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlRetention(RetentionContract):
+    @pytest.fixture
+    def make_ledger(self, new_postgresql_url: str) -> MakeLedger:
+        return lambda clock: PostgresqlLedger(new_postgresql_url, clock)

@@ -13,6 +13,7 @@ import pytest
 import healing_eval
 from healing_eval import domain, errors, plugins
 from healing_eval.config import Settings, describe
+from healing_eval.ports.archive import Archive
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator
@@ -33,6 +34,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.CATALOG: Catalog,
     plugins.STREAM: Stream,
     plugins.LEASE: Lease,
+    plugins.ARCHIVE: Archive,
 }
 
 

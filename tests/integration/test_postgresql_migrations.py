@@ -52,7 +52,7 @@ async def run(database: PostgresqlDatabase, target: str, folder: Path = MIGRATIO
     def migrate(connection: Connection) -> None:
         upgrade(connection, target, folder)
 
-    async with database.migrating() as connection:
+    async with database.patient() as connection:
         await connection.run_sync(migrate)
 
 

@@ -12,14 +12,15 @@ import pytest
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
 from healing_eval.backends.sql.partitions import (
     PARTITIONED,
-    Month,
     Partition,
-    drop_months_before,
+    detach_month,
+    drop_detached,
     list_partitions,
     make_partitions,
     months_from,
 )
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
+from healing_eval.domain.month import Month
 from healing_eval.domain.query import EvaluationQuery
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
@@ -120,27 +121,36 @@ async def test_what_came_before_its_month_had_a_table_is_kept_and_moves_there(
     assert [one.revision_key for one in await ledger.load([key])] == [key]
 
 
-async def test_old_months_are_dropped_and_others_are_left_alone(
+async def drop(database: PostgresqlDatabase, month: Month) -> None:
+    await detach_month(database, month)
+    await drop_detached(database, month, *PARTITIONED)
+
+
+async def test_a_month_is_dropped_and_others_are_left_alone(
     ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: Clock
 ) -> None:
     old = await accepted(ledger, "old")
     clock.a_month_later()
     new = await accepted(ledger, "new")
 
-    dropped = await drop_months_before(database, FEBRUARY)
-    again = await drop_months_before(database, FEBRUARY)
+    await drop(database, JANUARY)
 
-    assert ({one.month for one in dropped}, again) == ({JANUARY}, [])
     assert await months_in(database) == [FEBRUARY, MARCH]
     assert [one.revision_key for one in await ledger.load([old, new])] == [new]
 
 
-async def test_dropping_goes_on_where_it_was_interrupted(
+async def test_what_is_not_detached_is_not_dropped(database: PostgresqlDatabase) -> None:
+    await drop_detached(database, JANUARY, *PARTITIONED)
+
+    assert await months_in(database) == [JANUARY, FEBRUARY, MARCH]
+
+
+async def test_detaching_goes_on_where_it_was_interrupted(
     postgresql: Postgresql, new_postgresql_url: str, database: PostgresqlDatabase
 ) -> None:
     postgresql.sql("ALTER TABLE issues DETACH PARTITION issues_2031_01", database=named(new_postgresql_url))
 
-    await drop_months_before(database, FEBRUARY)
+    await drop(database, JANUARY)
 
     assert await months_in(database) == [FEBRUARY, MARCH]
 
@@ -154,9 +164,9 @@ async def test_a_month_somebody_reads_is_not_waited_for(
     async with database.read() as reading:
         await reading.exec_driver_sql("SELECT count(*) FROM evaluations")
         with pytest.raises(BackendError, match="lock timeout"):
-            await drop_months_before(database, FEBRUARY)
+            await detach_month(database, JANUARY)
         still = await months_in(database)
-    await drop_months_before(database, FEBRUARY)
+    await drop(database, JANUARY)
 
     assert still == [JANUARY, FEBRUARY, MARCH]
     assert await months_in(database) == [FEBRUARY, MARCH]

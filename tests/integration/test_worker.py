@@ -26,7 +26,8 @@ from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
 from healing_eval.worker.census import Census
 from healing_eval.worker.loop import LaneWorker, Pace
-from healing_eval.worker.sweep import Turn, sweep_lane
+from healing_eval.worker.sweep import sweep_lane
+from healing_eval.worker.turn import Turn
 
 LANE = "checks"
 QUICK = Pace(batch=8, wait_seconds=0.05, redeliver_after_seconds=0.2, backoff_seconds=0.02, max_attempts=3)
@@ -152,7 +153,7 @@ async def test_the_sweeper_rings_again_on_a_busy_lane_that_lost_some(ledger: Led
 
 async def test_of_two_processes_one_has_the_turn_to_sweep() -> None:
     lease: Lease = plugins.load_for_url(plugins.LEASE, "memory://").from_url("memory://")  # type: ignore[attr-defined]
-    one, other = Turn(lease, "host-1"), Turn(lease, "host-2")
+    one, other = Turn(lease, "host-1", "sweep"), Turn(lease, "host-2", "sweep")
 
     turns = [await one.is_ours(60), await other.is_ours(60), await one.is_ours(60)]
 

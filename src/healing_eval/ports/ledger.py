@@ -5,7 +5,7 @@ Everything here belongs to one conversation and is found by its key, so the ledg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol, Self
 
@@ -13,6 +13,7 @@ import msgspec
 
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.evaluation import Evaluation, Verdict
+from healing_eval.domain.month import Month
 from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
 from healing_eval.domain.revision import (
     ConversationHead,
@@ -22,6 +23,7 @@ from healing_eval.domain.revision import (
     StoredRevision,
     Submission,
 )
+from healing_eval.ports.archive import Part, Row
 
 Decide = Callable[[Sequence[Evaluation], bool], Verdict]
 """From all evaluations of one revision, and whether no lane is outstanding, to its verdict."""
@@ -51,6 +53,15 @@ class StoredAnnotation(msgspec.Struct, frozen=True):
     annotation: Annotation
 
 
+class Schema(msgspec.Struct, frozen=True):
+    """Which schema a store has."""
+
+    stored: str | None
+    """Its version; None: there is none yet."""
+    wanted: str
+    """The version this program brings it to; the stored one where that will do."""
+
+
 class Ledger(Protocol):
     """The truth about conversations."""
 
@@ -61,6 +72,14 @@ class Ledger(Protocol):
 
     async def open(self) -> None:
         """Connect and bring the schema up to date.
+
+        Raises:
+            BackendError: the store cannot be reached or is of a newer version.
+        """
+        ...
+
+    async def schema(self) -> Schema:
+        """Tell which schema the store has, without opening it or changing anything.
 
         Raises:
             BackendError: the store cannot be reached or is of a newer version.
@@ -152,6 +171,51 @@ class Ledger(Protocol):
 
     async def query(self, project: str, query: EvaluationQuery) -> Page[EvaluatedRevision]:
         """Find evaluated conversations, latest revisions only, with every filter applied."""
+        ...
+
+    async def delete(self, keys: Sequence[bytes]) -> int:
+        """Delete all there is of these conversations, in one transaction.
+
+        Results of a worker that has one in hand are not stored any more. An archive is not touched.
+
+        Returns:
+            How many there were; the others do not exist, or do not any more.
+        """
+        ...
+
+    async def months_before(self, month: Month) -> list[Month]:
+        """List the months before one that hold something, oldest first, those that are on their way out included."""
+        ...
+
+    async def unevaluated(self, month: Month) -> int:
+        """Count the conversations whose latest revision is of this month and has lanes outstanding."""
+        ...
+
+    async def close_month(self, month: Month) -> None:
+        """Take a month out of what is read and written, where the store can; one that is past is meant.
+
+        Raises:
+            BackendError: not now, since others use it; calling again goes on where this ended.
+        """
+        ...
+
+    async def month_parts(self, month: Month) -> list[Part]:
+        """Say what of a month goes to the archive: its rows, and the annotations of conversations that go with it.
+
+        Nothing of a month that `drop_month` has begun to drop.
+        """
+        ...
+
+    def month_rows(self, part: Part) -> AsyncIterator[Row]:
+        """Give the rows of a part, a few at a time; the same part gives the same rows."""
+        ...
+
+    async def drop_month(self, month: Month) -> int:
+        """Delete a month, and the conversations that have no revision in a later one; tells how many those were.
+
+        Raises:
+            BackendError: it could not be finished now; calling again goes on where this ended.
+        """
         ...
 
     async def count_by_status(self) -> dict[Status, int]:

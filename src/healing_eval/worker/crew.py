@@ -6,19 +6,24 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from healing_eval.config import WorkerSettings
 from healing_eval.pipeline.close import Lane
 from healing_eval.wiring import Services
 from healing_eval.worker.loop import LaneWorker, Pace
-from healing_eval.worker.sweep import Turn, sweep
+from healing_eval.worker.schedule import NAME as SCHEDULE
+from healing_eval.worker.schedule import RETAINING, Daily, keep_house
+from healing_eval.worker.sweep import NAME as SWEEP
+from healing_eval.worker.sweep import sweep
+from healing_eval.worker.turn import Turn
 
 MODEL_BATCH = 8
 """Conversations in one batch of a lane that asks a model: small, so that a slow answer keeps few others waiting."""
 
 
 async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[str] | None = None) -> None:
-    """Work on these lanes, or all, and sweep, until `stop` is set and everything in hand is settled."""
+    """Work on these lanes, or all, sweep and keep house, until `stop` is set and everything in hand is settled."""
     panel = services.panel
     holder = f"{socket.gethostname()}-{os.getpid()}"
     async with asyncio.TaskGroup() as crew:
@@ -38,12 +43,19 @@ async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[s
                 panel.lanes,
                 services.ledger,
                 services.stream,
-                Turn(services.lease, holder),
+                Turn(services.lease, holder, SWEEP),
                 stop,
                 every_seconds=services.settings.worker.sweep_every_seconds,
             ),
             name="sweep",
         )
+        crew.create_task(_daily(services, holder).run(stop), name="schedule")
+
+
+def _daily(services: Services, holder: str) -> Daily:
+    keep_months, alone = services.settings.retention.keep_months, Turn(services.lease, holder, RETAINING)
+    chore = partial(keep_house, services.ledger, services.archive, keep_months, alone)
+    return Daily(chore, Turn(services.lease, holder, SCHEDULE))
 
 
 def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:

@@ -11,10 +11,10 @@ import structlog
 
 from healing_eval import telemetry
 from healing_eval.errors import BackendError
-from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 from healing_eval.worker.census import Census
+from healing_eval.worker.turn import Turn
 
 log = structlog.get_logger()
 
@@ -24,22 +24,6 @@ NAME = "sweep"
 """Of the lease."""
 TURN_OF_ROUNDS = 2
 """A turn lasts as long as so many rounds take, unless it is renewed: then another process sweeps."""
-
-
-class Turn:
-    """Whose turn it is to sweep: of all processes, one at a time."""
-
-    def __init__(self, lease: Lease, holder: str) -> None:
-        self._lease = lease
-        self._holder = holder
-
-    async def is_ours(self, seconds: float) -> bool:
-        """Take the turn for some seconds, or keep it.
-
-        Raises:
-            BackendError: nobody can tell now.
-        """
-        return await self._lease.acquire(NAME, self._holder, seconds) is not None
 
 
 async def sweep_lane(lane: str, ledger: Ledger, stream: Stream, *, accepted_before: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.month_tables import MonthTables
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 
 
@@ -17,7 +18,8 @@ class PostgresqlLedger(SqlLedger):
     """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
-        super().__init__(PostgresqlDatabase(url), clock)
+        database = PostgresqlDatabase(url)
+        super().__init__(database, MonthTables(database), clock)
 
     @classmethod
     def from_url(cls, url: str) -> Self:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Self
 
 from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
-from healing_eval.backends.sql.sqlite import make_folder, sqlite_database
+from healing_eval.backends.sql.migrate import HEAD
+from healing_eval.backends.sql.months import Months
+from healing_eval.backends.sql.sqlite import is_there, make_folder, sqlite_database
+from healing_eval.ports.ledger import Schema
 
 
 class SqliteLedger(SqlLedger):
@@ -15,12 +18,16 @@ class SqliteLedger(SqlLedger):
     """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
-        super().__init__(sqlite_database(url), clock)
+        database = sqlite_database(url)
+        super().__init__(database, Months(database), clock)
         self._url = url
 
     @classmethod
     def from_url(cls, url: str) -> Self:
         return cls(url)
+
+    async def schema(self) -> Schema:
+        return await super().schema() if is_there(self._url) else Schema(None, HEAD)  # a look would make the file
 
     async def open(self) -> None:
         make_folder(self._url)

@@ -12,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from healing_eval.backends.sql.migrate import bring_up_to_date
+from healing_eval.backends.sql.migrate import bring_up_to_date, schema_of
 from healing_eval.backends.sql.writes import LastWrite
 from healing_eval.errors import BackendError
+from healing_eval.ports.ledger import Schema
 
 RACES = 5
 """How often a transaction is tried again because somebody else's came first."""
@@ -77,6 +78,19 @@ class Database:
     def look(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection for a single statement, or for several that need not see the same state."""
         return self.read()
+
+    def patient(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection for statements on much at once, which may take long."""
+        return self.read()
+
+    async def schema(self) -> Schema:
+        """Tell which schema the database has, and change nothing.
+
+        Raises:
+            BackendError: the database cannot be reached or is of a newer version.
+        """
+        async with self.look() as connection:
+            return await connection.run_sync(schema_of)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:

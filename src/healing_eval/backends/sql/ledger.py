@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,12 +16,14 @@ from healing_eval.backends.sql.close import close_lane, give_up, reopen
 from healing_eval.backends.sql.engine import RACES, Database, is_lost_race
 from healing_eval.backends.sql.feedback import append_annotations, list_annotations
 from healing_eval.backends.sql.lanes import LaneBits
+from healing_eval.backends.sql.months import Months, delete_conversations
 from healing_eval.backends.sql.query import find_heads, find_verdicts
 from healing_eval.backends.sql.read import list_evaluations, load_revisions
 from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key, span_of
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import conversation_key
+from healing_eval.domain.month import Month
 from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
 from healing_eval.domain.revision import (
     ConversationHead,
@@ -32,7 +34,8 @@ from healing_eval.domain.revision import (
     Submission,
 )
 from healing_eval.errors import BackendError
-from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, StoredAnnotation
+from healing_eval.ports.archive import Part, Row
+from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, Schema, StoredAnnotation
 
 Done = TypeVar("Done")
 
@@ -49,8 +52,9 @@ def utc_now() -> datetime:
 class SqlLedger:
     """A `Ledger` on SQLAlchemy Core. What makes it one of a certain database is the `Database` it gets."""
 
-    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database, months: Months, clock: Clock = utc_now) -> None:
         self._database = database
+        self._months = months
         self._clock = clock
         self._lanes = LaneBits(database)
 
@@ -63,6 +67,9 @@ class SqlLedger:
 
     async def make_room(self) -> None:
         await self._database.make_room(self._clock())
+
+    async def schema(self) -> Schema:
+        return await self._database.schema()
 
     async def close(self) -> None:
         await self._database.close()
@@ -197,6 +204,30 @@ class SqlLedger:
             for row in rows
         ]
         return Page(items, cursor)
+
+    async def delete(self, keys: Sequence[bytes]) -> int:
+        async def work(connection: AsyncConnection) -> int:
+            return await delete_conversations(connection, keys, await self._months.aside(connection))
+
+        return await self._write(work) if keys else 0
+
+    async def months_before(self, month: Month) -> list[Month]:
+        return await self._months.before(month)
+
+    async def unevaluated(self, month: Month) -> int:
+        return await self._months.unevaluated(month)
+
+    async def close_month(self, month: Month) -> None:
+        await self._months.close(month)
+
+    async def month_parts(self, month: Month) -> list[Part]:
+        return await self._months.parts(month)
+
+    def month_rows(self, part: Part) -> AsyncIterator[Row]:
+        return self._months.rows(part)
+
+    async def drop_month(self, month: Month) -> int:
+        return await self._months.drop(month)
 
     async def count_by_status(self) -> dict[Status, int]:
         status = conversations.c.status

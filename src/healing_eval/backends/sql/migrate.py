@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, column, func, inspect, select, table, text
 
 from healing_eval.errors import BackendError
+from healing_eval.ports.ledger import Schema
 
 HEAD = "0002"
 """The schema this version speaks. Known here, so that a store that has it opens without Alembic."""
@@ -42,6 +43,16 @@ def is_usable(connection: Connection) -> bool:
             f" {HEAD!r} where that is compatible; a newer one has opened it: install that, or use another store"
         )
     return True
+
+
+def schema_of(connection: Connection) -> Schema:
+    """Tell which schema the store has and which one this version makes of it.
+
+    Raises:
+        BackendError: the store is of a version that this one cannot work with.
+    """
+    found, usable = stored_version(connection), is_usable(connection)
+    return Schema(found, found if usable and found is not None else HEAD)
 
 
 def bring_up_to_date(connection: Connection) -> None:

@@ -6,7 +6,8 @@ refused; once its month gets a table, it moves there.
 
 Because of the default partition PostgreSQL cannot detach CONCURRENTLY. Attaching and detaching change the catalog only,
 so they take milliseconds once they have their locks; for these they wait `LOCK_TIMEOUT`, since everyone behind them
-waits as well. Each step is a transaction, and what was left half done is found and finished the next time.
+waits as well. Each step is a transaction, and what was left half done is found and finished the next time: the tables
+themselves say how far it is.
 """
 
 from __future__ import annotations
@@ -14,45 +15,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from healing_eval.domain.month import Month
+
 PARTITIONED = ("evaluations", "issues", "revisions", "verdicts")
 LOCK = 0x4865_616C_5061_7274
 """Key of the advisory lock under which one process at a time changes partitions."""
-LOCK_TIMEOUT = "2s"
+LOCK_TIMEOUT = "500ms"
 
 _NAME = re.compile(rf"({'|'.join(PARTITIONED)})_(\d{{4}})_(\d{{2}})")
-
-
-class Month(msgspec.Struct, frozen=True, order=True):
-    """A month of UTC."""
-
-    year: int
-    month: int
-
-    @classmethod
-    def of(cls, moment: date | datetime) -> Month:
-        """Tell in which month a moment is."""
-        if isinstance(moment, datetime):
-            moment = moment.astimezone(UTC)
-        return cls(moment.year, moment.month)
-
-    @property
-    def next(self) -> Month:
-        """The month after this one."""
-        return Month(self.year + self.month // 12, self.month % 12 + 1)
-
-    def __str__(self) -> str:
-        return f"{self.year:04d}-{self.month:02d}"
-
-    def partition(self, table: str) -> str:
-        """Name the table's partition for this month."""
-        return f"{table}_{self.year:04d}_{self.month:02d}"
 
 
 class Partition(msgspec.Struct, frozen=True, order=True):
@@ -66,12 +43,13 @@ class Partition(msgspec.Struct, frozen=True, order=True):
     @property
     def name(self) -> str:
         """Its own name."""
-        return self.month.partition(self.table)
+        return f"{self.table}_{self.month.year:04d}_{self.month.month:02d}"
 
 
 class _Writer(Protocol):
     def look(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def patient(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
 
 def months_from(now: datetime, later: int) -> list[Month]:
@@ -117,24 +95,45 @@ async def make_partitions(database: _Writer, months: Iterable[Month]) -> list[Pa
     return missing
 
 
-async def drop_months_before(database: _Writer, month: Month) -> list[Partition]:
-    """Let go of all months before one, oldest first; returns the partitions dropped.
+async def detach_month(database: _Writer, month: Month) -> None:
+    """Take the tables of a month out of the common ones; that of the revisions last, so that it speaks for all.
+
+    What of the month came before it had tables, or after they were dropped, is moved into tables of its own first.
 
     Raises:
         BackendError: a lock was not to be had in time; calling again goes on where this ended.
     """
     async with database.look() as connection:
-        old = [one for one in await list_partitions(connection) if one.month < month]
-    for one in old:
+        there = {one.table: one for one in await list_partitions(connection) if one.month == month}
+    if "revisions" in there and not there["revisions"].attached:
+        return
+    for table in PARTITIONED:
+        if table not in there:
+            async with database.write() as connection:
+                await _lock(connection)
+                await _make(connection, Partition(month, table))
+    for table in (*(one for one in PARTITIONED if one != "revisions"), "revisions"):
         async with database.write() as connection:
             await _lock(connection)
-            if one.attached and one in await list_partitions(connection):
-                await connection.execute(text(f"ALTER TABLE {one.table} DETACH PARTITION {one.name}"))
-        async with database.write() as connection:
+            one = Partition(month, table)
+            if one in await list_partitions(connection):
+                await connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {one.name}"))
+
+
+async def drop_detached(database: _Writer, month: Month, *tables: str) -> None:
+    """Drop tables of a month that are detached; the others stay.
+
+    By now nobody else knows them, so that however long it takes, nobody waits.
+
+    Raises:
+        BackendError: somebody reads one of them just now.
+    """
+    for table in tables:
+        one = Partition(month, table, attached=False)
+        async with database.patient() as connection:
             await _lock(connection)
-            # By now nobody else knows the table, so that however long it takes, nobody waits.
-            await connection.execute(text(f"DROP TABLE IF EXISTS {one.name}"))
-    return old
+            if one in await list_partitions(connection):
+                await connection.execute(text(f"DROP TABLE {one.name}"))
 
 
 async def _lock(connection: AsyncConnection) -> None:
@@ -144,7 +143,7 @@ async def _lock(connection: AsyncConnection) -> None:
 
 async def _make(connection: AsyncConnection, one: Partition) -> None:
     """Make a table beside the others and attach it: that keeps nobody from reading and writing other months."""
-    first, after = (f"'{month}-01 00:00:00+00'" for month in (one.month, one.month.next))
+    first, after = (f"'{moment:%Y-%m-%d} 00:00:00+00'" for moment in (one.month.begins, one.month.ends))
     theirs = f"accepted_at >= {first} AND accepted_at < {after}"
     default = f"{one.table}_default"
     await connection.execute(text(f"LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE"))

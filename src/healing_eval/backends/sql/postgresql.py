@@ -33,7 +33,7 @@ CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 """How long a statement may take before the server counts as hung."""
-MIGRATION_SECONDS = 3600.0
+PATIENT_SECONDS = 3600.0
 LATER_MONTHS = 2
 """For how many months after this one there are partitions ahead of time."""
 
@@ -119,7 +119,7 @@ class PostgresqlDatabase(Database):
                 _check_server(connection)
                 usable = await connection.run_sync(is_usable)
             if not usable:
-                async with self.migrating() as connection:
+                async with self.patient() as connection:
                     await connection.run_sync(bring_up_to_date)
         except BackendError as error:
             raise BackendError(f"setting 'store_url', {self._address}: {error}") from error
@@ -174,12 +174,12 @@ class PostgresqlDatabase(Database):
         raise BackendError("the database cannot be reached: it closes every connection")
 
     @asynccontextmanager
-    async def migrating(self) -> AsyncGenerator[AsyncConnection]:
+    async def patient(self) -> AsyncGenerator[AsyncConnection]:
         """Give a connection in a transaction for statements that may take long; no other has so much time."""
-        patient = msgspec.structs.replace(self._address, answer_seconds=MIGRATION_SECONDS)
+        patient = msgspec.structs.replace(self._address, answer_seconds=PATIENT_SECONDS)
         engine = _engine(patient, isolation_level="READ COMMITTED", poolclass=NullPool)
         try:
-            with errors_translated(MIGRATION_SECONDS):
+            with errors_translated(PATIENT_SECONDS):
                 async with engine.begin() as connection:
                     yield connection
         finally:

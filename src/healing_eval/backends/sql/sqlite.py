@@ -50,6 +50,11 @@ def make_folder(url: str) -> None:
         raise BackendError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
 
 
+def is_there(url: str) -> bool:
+    """Tell whether the file exists."""
+    return _path_of(url).exists()
+
+
 def _path_of(url: str) -> Path:
     name = url.removeprefix(SCHEME)
     if name == url or name in ("", ":memory:"):

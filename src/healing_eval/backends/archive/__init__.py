@@ -1,0 +1,1 @@
+"""Where do old months go? One file per URL scheme."""
