@@ -20,6 +20,9 @@ from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
+CHECKS = "checks"
+"""The lane of what needs no model."""
+
 
 class Panel(msgspec.Struct, frozen=True):
     """The evaluators in force and the rules by which they are weighed."""
@@ -30,12 +33,25 @@ class Panel(msgspec.Struct, frozen=True):
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """The lanes these evaluators travel on, each once, sorted."""
-        return tuple(sorted({evaluator.lane for evaluator in self.evaluators}))
+        """All lanes on which there may be work, each once, sorted."""
+        return tuple(sorted({CHECKS, *(evaluator.lane for evaluator in self.evaluators)}))
+
+    @property
+    def lanes_in_use(self) -> tuple[str, ...]:
+        """Those on which what comes in now is to travel."""
+        return tuple(lane for lane in self.lanes if self.on_lane(lane))
 
     def on_lane(self, lane: str) -> tuple[Evaluator, ...]:
-        """The evaluators of one lane."""
-        return tuple(evaluator for evaluator in self.evaluators if evaluator.lane == lane)
+        """The evaluators that travel on a lane.
+
+        Who needs a model travels on its own lane only if there is one: without it all that is left to say is that it
+        did not measure, and that costs nothing where the others are at work anyway. The lane that is then empty is
+        still worked on, since what was accepted while there was a model may wait there.
+        """
+        return tuple(evaluator for evaluator in self.evaluators if self._lane_of(evaluator) == lane)
+
+    def _lane_of(self, evaluator: Evaluator) -> str:
+        return CHECKS if self.model is None and "model" in evaluator.needs else evaluator.lane
 
     async def close(self) -> None:
         """Let go of the model's connections."""

@@ -430,3 +430,22 @@ async def test_a_batch_is_one_log_line_that_says_what_became_of_it(ledger: Ledge
     became = {name: line[name] for name in ("messages", "stored", "skipped", "failed", "postponed", "left")}
     assert became == {"messages": 3, "stored": 2, "skipped": 1, "failed": 0, "postponed": 0, "left": 0}
     assert "secret" not in str(events)
+
+
+async def test_a_lane_whose_evaluators_are_gone_is_closed_with_nothing(ledger: Ledger, stream: Stream) -> None:
+    keys = await accept(ledger, "c1", "c2")
+    await stream.append(LANE, keys)
+    stop = asyncio.Event()
+    deserted = LaneWorker(Lane(LANE, (), VerdictRules({"toy": 1.0})), ledger, stream, QUICK, consumer="worker")
+    working = asyncio.create_task(deserted.run(stop))
+
+    await until_status(ledger, "done", 2)
+    await until_empty(stream)
+    stop.set()
+    await working
+
+    found = await ledger.evaluated(keys[0].conversation_key)
+    assert found is not None
+    assert found.verdict is not None
+    assert (found.verdict.outcome, found.verdict.final, found.evaluations) == ("unknown", True, ())
+    assert [one.reason for one in found.verdict.missing] == ["did not run"]

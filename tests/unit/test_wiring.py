@@ -26,8 +26,24 @@ def test_every_evaluator_is_on_the_panel_with_its_weight_and_lane(settings: Sett
 
     assert {one.name for one in panel.evaluators} == set(panel.rules.weights)
     assert panel.lanes == ("checks", "judges")
-    assert [one.name for one in panel.on_lane("judges")] == ["judge"]
     assert panel.model is None
+
+
+def test_without_a_model_who_needs_one_travels_with_the_others(settings: Settings) -> None:
+    panel = build_panel(settings)
+
+    assert "judge" in [one.name for one in panel.on_lane("checks")]
+    assert panel.on_lane("judges") == ()
+    assert panel.lanes_in_use == ("checks",)
+
+
+def test_with_a_model_the_judge_has_its_own_lane(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+
+    panel = build_panel(with_model(settings, "openai:gpt-4o"))
+
+    assert [one.name for one in panel.on_lane("judges")] == ["judge"]
+    assert panel.lanes_in_use == ("checks", "judges")
 
 
 def test_only_those_named_are_on_it_and_weights_can_be_set(settings: Settings) -> None:

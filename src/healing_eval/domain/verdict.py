@@ -34,7 +34,7 @@ def weigh(evaluations: Sequence[Evaluation], rules: VerdictRules, *, final: bool
     return Verdict(
         overall=overall,
         outcome=_outcome(overall, evaluations, rules),
-        missing=_missing(evaluations, rules),
+        missing=_missing(evaluations, rules, "did not run" if final else "not run yet"),
         weights=shares,
         final=final,
     )
@@ -55,9 +55,9 @@ def _is_critical(evaluation: Evaluation) -> bool:
     return "critical" in [found.severity for found in result.issues]
 
 
-def _missing(evaluations: Sequence[Evaluation], rules: VerdictRules) -> tuple[Missing, ...]:
+def _missing(evaluations: Sequence[Evaluation], rules: VerdictRules, never_ran: str) -> tuple[Missing, ...]:
     """Name every evaluator without findings, those that never ran included."""
     ran = {e.evaluator: e.result for e in evaluations}
-    reasons = {name: "not run yet" for name in rules.weights if name not in ran}
+    reasons = {name: never_ran for name in rules.weights if name not in ran}
     reasons |= {name: result.reason for name, result in ran.items() if not isinstance(result, Findings)}
     return tuple(Missing(name, reason) for name, reason in sorted(reasons.items()))

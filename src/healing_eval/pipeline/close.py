@@ -67,6 +67,9 @@ async def close(
     settled = [key for key in keys if lane.name not in outstanding.get(key, ())]
     if settled:
         yield Step(settled)
+    if not lane.evaluators:  # nobody has anything to say here any more
+        yield Step(wanted, stored=await _store(lane, ledger, [LaneResult(key, ()) for key in wanted]))
+        return
     read: list[_Read] = []
     for stored in await ledger.load(wanted):
         conversation = _read(stored)

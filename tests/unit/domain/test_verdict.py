@@ -34,7 +34,13 @@ def test_nothing_measured_is_unknown_and_has_no_score() -> None:
 
     assert verdict.overall is None
     assert verdict.outcome == "unknown"
-    assert Missing("heuristic", "not run yet") in verdict.missing
+    assert Missing("heuristic", "did not run") in verdict.missing
+
+
+def test_while_a_lane_is_outstanding_what_did_not_run_may_still_come() -> None:
+    verdict = weigh([evaluation("heuristic", Findings(1.0))], RULES, final=False)
+
+    assert Missing("judge", "not run yet") in verdict.missing
 
 
 def test_too_little_measured_is_unknown() -> None:
