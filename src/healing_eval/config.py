@@ -86,8 +86,8 @@ class WorkerSettings(_Section):
 
     batch: PositiveInt = 64
     """Most conversations a worker takes at once."""
-    judge_concurrency: PositiveInt = 32
-    """Most conversations of one process that wait for the model at the same time."""
+    judge_concurrency: PositiveInt = 512
+    """Most conversations of one process that wait for the model at once; it begins with 16 and adapts to the model."""
     port: int = Field(default=8081, ge=0, le=65535)
     """Port on which `work` answers health checks and gives metrics; further processes take the next; 0: a free one."""
     redeliver_after_seconds: PositiveFloat = 120.0

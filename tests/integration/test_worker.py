@@ -180,7 +180,7 @@ async def test_conversations_that_hang_take_up_their_own_places_only(
         toy.waits_on[name] = asyncio.Event()
     await stream.append(LANE, await accept(ledger, *(f"c{n}" for n in range(24))))
 
-    work(pace=Pace(batch=4, batches_in_flight=2, wait_seconds=0.05))
+    work(pace=Pace(batch=4, most_in_hand=8, wait_seconds=0.05))
 
     await until_status(ledger, "done", 22)
     toy.waits_on["c3"].set()

@@ -18,6 +18,7 @@ from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import UNLIMITED
 from healing_eval.pipeline.evaluate import evaluate_in_groups
 from healing_eval.pipeline.retries import Retries
+from healing_eval.pipeline.together import Together
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.ledger import LaneResult, Ledger
 
@@ -48,47 +49,74 @@ class Step(msgspec.Struct, frozen=True):
 _Read = tuple[RevisionKey, Conversation]
 
 
-async def close(
-    lane: Lane, ledger: Ledger, keys: Sequence[RevisionKey], retries: Retries
-) -> AsyncGenerator[Step, None]:
-    """Evaluate revisions on one lane and store what is ready while the rest is still running.
+class Closer:
+    """Evaluates revisions on one lane and stores the results; those that are ready together share a transaction."""
 
-    Args:
-        lane: which evaluators see them.
-        ledger: where they are, and where results go.
-        keys: the revisions.
-        retries: decides what is tried again, and keeps what need not be; to be told what is settled.
+    def __init__(self, lane: Lane, ledger: Ledger, retries: Retries) -> None:
+        """Take the lane, the ledger that holds the revisions, and who decides what is tried again.
 
-    Raises:
-        BackendError: the ledger failed; whatever was not yielded has to be tried again.
-    """
-    outstanding = await ledger.outstanding_lanes(keys)
-    wanted = [key for key in dict.fromkeys(keys) if lane.name in outstanding.get(key, ())]
-    settled = [key for key in keys if lane.name not in outstanding.get(key, ())]
-    if settled:
-        yield Step(settled)
-    if not lane.evaluators:  # nobody has anything to say here any more
-        yield Step(wanted, stored=await _store(lane, ledger, [LaneResult(key, ()) for key in wanted]))
-        return
-    read: list[_Read] = []
-    for stored in await ledger.load(wanted):
-        conversation = _read(stored)
-        if conversation is None:
-            await ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
-            yield Step([stored.revision_key], failed=1)
-        else:
-            read.append((stored.revision_key, conversation))
-    for evaluators, some in _by_what_is_missing(lane, read, retries):
-        conversations = [conversation for _, conversation in some]
-        async with aclosing(evaluate_in_groups(conversations, evaluators)) as groups:
-            async for group in groups:
-                results = [_joined(lane, some[index][0], evaluations, retries) for index, evaluations in group]
-                final, postponed = _sorted_out(results, retries)
-                if postponed:
-                    yield Step(postponed=postponed)
-                if final:
-                    stored_now = await _store(lane, ledger, final)
-                    yield Step([one.revision_key for one in final], stored=stored_now)
+        `retries` keeps what need not be measured again, and is to be told what is settled.
+        """
+        self._lane = lane
+        self._ledger = ledger
+        self._retries = retries
+        self._stores = Together[LaneResult, bool](self._store)
+
+    async def close(self, keys: Sequence[RevisionKey]) -> AsyncGenerator[Step, None]:
+        """Store what is ready while the rest is still running.
+
+        Raises:
+            BackendError: the ledger failed; whatever was not yielded has to be tried again.
+        """
+        lane = self._lane
+        outstanding = await self._ledger.outstanding_lanes(keys)
+        wanted = [key for key in dict.fromkeys(keys) if lane.name in outstanding.get(key, ())]
+        settled = [key for key in keys if lane.name not in outstanding.get(key, ())]
+        if settled:
+            yield Step(settled)
+        if not lane.evaluators:  # nobody has anything to say here any more
+            yield await self._stored([LaneResult(key, ()) for key in wanted])
+            return
+        read: list[_Read] = []
+        for stored in await self._ledger.load(wanted):
+            conversation = _read(stored)
+            if conversation is None:
+                await self._ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
+                yield Step([stored.revision_key], failed=1)
+            else:
+                read.append((stored.revision_key, conversation))
+        for evaluators, some in _by_what_is_missing(lane, read, self._retries):
+            conversations = [conversation for _, conversation in some]
+            async with aclosing(evaluate_in_groups(conversations, evaluators)) as groups:
+                async for group in groups:
+                    results = [_joined(lane, some[index][0], found, self._retries) for index, found in group]
+                    final, postponed = _sorted_out(results, self._retries)
+                    if postponed:
+                        yield Step(postponed=postponed)
+                    if final:
+                        yield await self._stored(final)
+
+    async def _stored(self, results: Sequence[LaneResult]) -> Step:
+        return Step([one.revision_key for one in results], stored=sum(await self._stores.write(results)))
+
+    async def _store(self, results: Sequence[LaneResult]) -> list[bool]:
+        """Store results in one transaction, and tell of each whether it was stored now."""
+        outcomes: list[str] = []
+
+        def decide(evaluations: Sequence[Evaluation], final: bool) -> Verdict:
+            verdict = weigh(evaluations, self._lane.rules, final=final)
+            if final:
+                outcomes.append(verdict.outcome)
+            return verdict
+
+        stored = set(await self._ledger.close_lane(self._lane.name, results, decide))
+        for outcome in outcomes:
+            telemetry.VERDICTS.labels(outcome).inc()
+        said: list[bool] = []
+        for one in results:  # one conversation may have come twice
+            said.append(one.revision_key in stored)
+            stored.discard(one.revision_key)
+        return said
 
 
 def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[LaneResult], list[RevisionKey]]:
@@ -118,22 +146,6 @@ def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], ret
     """Add what was kept of earlier tries, in the order of the lane's evaluators."""
     found = {one.evaluator: one for one in (*retries.kept(key), *evaluations)}
     return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
-
-
-async def _store(lane: Lane, ledger: Ledger, group: Sequence[LaneResult]) -> int:
-    """Store results, and tell of how many."""
-    outcomes: list[str] = []
-
-    def decide(evaluations: Sequence[Evaluation], final: bool) -> Verdict:
-        verdict = weigh(evaluations, lane.rules, final=final)
-        if final:
-            outcomes.append(verdict.outcome)
-        return verdict
-
-    stored = await ledger.close_lane(lane.name, group, decide)
-    for outcome in outcomes:
-        telemetry.VERDICTS.labels(outcome).inc()
-    return len(stored)
 
 
 def _read(stored: StoredRevision) -> Conversation | None:

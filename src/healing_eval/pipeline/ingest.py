@@ -21,7 +21,7 @@ from healing_eval.domain.revision import Receipt, RevisionKey, Status, Submissio
 from healing_eval.errors import BackendError
 from healing_eval.formats.body import Rejection, read_body
 from healing_eval.formats.limits import WireLimits
-from healing_eval.pipeline.together import SharedAdds
+from healing_eval.pipeline.together import Together
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
@@ -72,7 +72,7 @@ class Ingest:
     """Takes the bytes of a request."""
 
     def __init__(self, ledger: Ledger, stream: Stream, lanes: Sequence[str], limits: WireLimits) -> None:
-        self._adds = SharedAdds(ledger, lanes)
+        self._adds = Together[Submission, Receipt](lambda submissions: ledger.add(submissions, lanes))
         self._stream = stream
         self._lanes = lanes
         self._limits = limits
@@ -86,7 +86,7 @@ class Ingest:
         """
         entries = await self._read(body, content_type, project)
         submissions = [entry for entry in entries if isinstance(entry, Submission)]
-        receipts = await self._adds.add(submissions) if submissions else []
+        receipts = await self._adds.write(submissions) if submissions else []
         await self._ring(receipts)
         answer = _answer(entries, receipts)
         for status, count in Counter(item.status for item in answer.items).items():

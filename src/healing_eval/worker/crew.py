@@ -59,10 +59,10 @@ def _daily(services: Services, holder: str) -> Daily:
 
 
 def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:
-    batch = min(settings.batch, MODEL_BATCH) if asks_model else settings.batch
+    batch = min(settings.batch, MODEL_BATCH, settings.judge_concurrency) if asks_model else settings.batch
     return Pace(
         batch=batch,
-        batches_in_flight=max(1, settings.judge_concurrency // batch) if asks_model else 1,
+        most_in_hand=settings.judge_concurrency if asks_model else None,
         redeliver_after_seconds=settings.redeliver_after_seconds,
         max_attempts=settings.max_attempts,
         retry_for_seconds=settings.retry_for_seconds,

@@ -18,10 +18,11 @@ import structlog
 from healing_eval import telemetry
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
-from healing_eval.pipeline.close import Lane, Step, close
+from healing_eval.pipeline.close import Closer, Lane, Step
 from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
+from healing_eval.worker.allowance import Allowance
 
 log = structlog.get_logger()
 
@@ -31,9 +32,9 @@ class Pace(msgspec.Struct, frozen=True):
 
     batch: int = 64
     """Most conversations in one batch."""
-    batches_in_flight: int = 1
-    """How many batches' worth of conversations may be in hand; more than one only helps lanes that wait for a model.
-    What is settled makes room at once, so a conversation that hangs takes up its own place and not its batch's."""
+    most_in_hand: int | None = None
+    """Most conversations in hand, for a lane that waits for a model: so many only while it answers as fast as it did.
+    None: one batch. What is settled makes room at once, so what hangs takes up its own place and not its batch's."""
     redeliver_after_seconds: float = 120.0
     max_attempts: int = 5
     wait_seconds: float = 1.0
@@ -71,7 +72,10 @@ class LaneWorker:
         self._stream = stream
         self._pace = pace
         self._consumer = consumer
+        batch, most = pace.batch, pace.most_in_hand
+        self._allowance = Allowance(batch, first=batch) if most is None else Allowance(most)
         self._retries = Retries(pace.retry_for_seconds, first_pause_seconds=pace.backoff_seconds)
+        self._closer = Closer(lane, ledger, self._retries)
         self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
         """Batches, each with what is not settled yet."""
         self._freed = asyncio.Event()
@@ -88,15 +92,18 @@ class LaneWorker:
 
     async def _room_before(self, stop: asyncio.Event) -> bool:
         """Wait until there is room for another batch; False as soon as `stop` is set."""
-        most_before_another = self._pace.batch * (self._pace.batches_in_flight - 1)
         while not stop.is_set():
-            if sum(map(len, self._in_flight.values())) <= most_before_another:
+            most_before_another = max(0, self._allowance.now - self._pace.batch)
+            if self._in_hand() <= most_before_another:
                 return True
             self._freed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.wait_seconds):
                     await self._freed.wait()
         return False
+
+    def _in_hand(self) -> int:
+        return sum(map(len, self._in_flight.values()))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
@@ -163,9 +170,11 @@ class LaneWorker:
         failures = 0
         while open_ones:
             try:
-                async with aclosing(close(self._lane, self._ledger, list(open_ones), self._retries)) as steps:
+                started = time.perf_counter()
+                async with aclosing(self._closer.close(list(open_ones))) as steps:
                     async for step in steps:
                         tally.add(step)
+                        self._adjust(step, time.perf_counter() - started)
                         await self._settle(step.settled, open_ones)
                         await self._postpone(step.postponed, open_ones)
                 return
@@ -173,6 +182,13 @@ class LaneWorker:
                 failures += 1
                 log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
                 await asyncio.sleep(self._backoff(failures))
+
+    def _adjust(self, step: Step, seconds: float) -> None:
+        """Take more at once while all goes well, and less when a model fails."""
+        if step.postponed:
+            self._allowance.failed(len(step.postponed))
+        if step.stored:
+            self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         self._retries.forget(keys)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import cast
 
 import pytest
 
 from healing_eval.domain.revision import Receipt, RevisionKey, Submission
 from healing_eval.errors import BackendError
-from healing_eval.pipeline.together import MOST_TOGETHER, SharedAdds
-from healing_eval.ports.ledger import Ledger
+from healing_eval.pipeline.together import MOST_TOGETHER, Together
 from healing_eval.testing.builders import a_conversation, a_submission
 
 
@@ -29,7 +27,7 @@ class SlowShelf:
         self.fails_with: Exception | None = None
         self.poison = ""
 
-    async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
+    async def add(self, submissions: Sequence[Submission]) -> list[Receipt]:
         names = [one.conversation.conversation_id for one in submissions]
         self.transactions.append(names)
         self.begun.set()
@@ -41,12 +39,15 @@ class SlowShelf:
         return [Receipt("accepted", RevisionKey(one.conversation.key, 1), "pending") for one in submissions]
 
 
-def adds(shelf: SlowShelf) -> SharedAdds:
-    return SharedAdds(cast("Ledger", shelf), ("checks",))
+Adds = Together[Submission, Receipt]
 
 
-async def send(to: SharedAdds, *names: str) -> list[bytes]:
-    receipts = await to.add([submission(name) for name in names])
+def adds(shelf: SlowShelf) -> Adds:
+    return Together(shelf.add)
+
+
+async def send(to: Adds, *names: str) -> list[bytes]:
+    receipts = await to.write([submission(name) for name in names])
     return [receipt.revision_key.conversation_key for receipt in receipts]
 
 
