@@ -16,7 +16,7 @@ from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
 from healing_eval.telemetry import configure_logging
 from healing_eval.wiring import Services, build_panel
-from healing_eval.worker.crew import run_crew
+from healing_eval.worker.crew import SLICE_SECONDS, run_crew
 
 
 @click.command()
@@ -42,7 +42,8 @@ def work(processes: int, concurrency: int | None, lanes: str | None, port: int |
     if processes > 1:
         run_fast(_work_with(processes, settings, chosen))
         return
-    run_fast(run_parts(settings, partial(run_crew, lanes=chosen), _serve_operations, partial(_stop_without, parent)))
+    crew = partial(run_crew, lanes=chosen, slice_seconds=SLICE_SECONDS)
+    run_fast(run_parts(settings, crew, _serve_operations, partial(_stop_without, parent)))
 
 
 def _lanes(named: str | None, settings: Settings) -> tuple[str, ...]:

@@ -52,11 +52,13 @@ _Read = tuple[RevisionKey, Conversation]
 class Closer:
     """Evaluates revisions on one lane and stores the results; those that are ready together share a transaction."""
 
-    def __init__(self, lane: Lane, ledger: Ledger, retries: Retries) -> None:
+    def __init__(self, lane: Lane, ledger: Ledger, retries: Retries, slice_seconds: float) -> None:
         """Take the lane, the ledger that holds the revisions, and who decides what is tried again.
 
-        `retries` keeps what need not be measured again, and is to be told what is settled.
+        `retries` keeps what need not be measured again, and is to be told what is settled. Evaluators that wait for
+        nothing keep the event loop for `slice_seconds` at a time.
         """
+        self._slice_seconds = slice_seconds
         self._lane = lane
         self._ledger = ledger
         self._retries = retries
@@ -87,7 +89,7 @@ class Closer:
                 read.append((stored.revision_key, conversation))
         for evaluators, some in _by_what_is_missing(lane, read, self._retries):
             conversations = [conversation for _, conversation in some]
-            async with aclosing(evaluate_in_groups(conversations, evaluators)) as groups:
+            async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
                 async for group in groups:
                     results = [_joined(lane, some[index][0], found, self._retries) for index, found in group]
                     final, postponed = _sorted_out(results, self._retries)

@@ -54,13 +54,19 @@ async def evaluate(
 
 
 async def evaluate_in_groups(
-    conversations: Sequence[Conversation], evaluators: Sequence[Evaluator]
+    conversations: Sequence[Conversation],
+    evaluators: Sequence[Evaluator],
+    slice_seconds: float = PAUSE_EVERY_SECONDS,
 ) -> AsyncGenerator[list[Evaluated], None]:
-    """Do what `evaluate` does, and yield together what became ready while the reader was busy."""
+    """Do what `evaluate` does, and yield together what became ready while the reader was busy.
+
+    Evaluators that wait for nothing keep the event loop for `slice_seconds` at a time: with longer slices more is ready
+    at once, and everybody else waits longer.
+    """
     places = {conversation.key: index for index, conversation in enumerate(conversations)}
     done: list[dict[str, Evaluation]] = [{} for _ in conversations]
     mailbox: Mailbox = asyncio.Queue()
-    tasks = [_start(one, conversations, mailbox) for one in evaluators]
+    tasks = [_start(one, conversations, mailbox, slice_seconds) for one in evaluators]
     try:
         left = len(conversations) if evaluators else 0
         while left:
@@ -79,14 +85,16 @@ async def evaluate_in_groups(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _start(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> asyncio.Task[None]:
+def _start(
+    evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox, slice_seconds: float
+) -> asyncio.Task[None]:
     """Run an evaluator in a task whose crash, which would be a fault of ours, reaches the reader of the mailbox."""
 
     def report(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             mailbox.put_nowait(error)
 
-    task = asyncio.create_task(_run(evaluator, conversations, mailbox))
+    task = asyncio.create_task(_run(evaluator, conversations, mailbox, slice_seconds))
     task.add_done_callback(report)
     return task
 
@@ -102,7 +110,9 @@ async def _all_there(mailbox: Mailbox) -> list[tuple[str, Evaluation]]:
     return cast("list[tuple[str, Evaluation]]", items)
 
 
-async def _run(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> None:
+async def _run(
+    evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox, slice_seconds: float
+) -> None:
     """Put one evaluation per conversation into the mailbox."""
     applicable: list[Conversation] = []
     for conversation in conversations:
@@ -111,12 +121,14 @@ async def _run(evaluator: Evaluator, conversations: Sequence[Conversation], mail
             applicable.append(conversation)
         else:
             _deliver(evaluator, conversation, _evaluation(evaluator, conversation, instead), mailbox)
-    for conversation in await _attempt(evaluator, applicable, mailbox):
+    for conversation in await _attempt(evaluator, applicable, mailbox, slice_seconds):
         # One conversation broke the batch: alone, each of the others still gets its evaluation.
-        await _attempt(evaluator, [conversation], mailbox)
+        await _attempt(evaluator, [conversation], mailbox, slice_seconds)
 
 
-async def _attempt(evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox) -> list[Conversation]:
+async def _attempt(
+    evaluator: Evaluator, conversations: Sequence[Conversation], mailbox: Mailbox, slice_seconds: float
+) -> list[Conversation]:
     """Evaluate a batch; return what got no evaluation. A batch of one always gets one, if only a failure."""
     waiting = {conversation.key: conversation for conversation in conversations}
     broken: Result = Failure(reason="the evaluator gave no evaluation", kind="NoEvaluation")
@@ -126,7 +138,7 @@ async def _attempt(evaluator: Evaluator, conversations: Sequence[Conversation], 
             conversation = waiting.pop(_key_of(given), None)
             if conversation is not None:
                 _deliver(evaluator, conversation, given, mailbox)
-            if time.monotonic() - paused_at > PAUSE_EVERY_SECONDS:
+            if time.monotonic() - paused_at > slice_seconds:
                 await asyncio.sleep(0)
                 paused_at = time.monotonic()
     except Exception as error:  # noqa: BLE001 - a broken evaluator is a result, not a crash

@@ -10,6 +10,7 @@ from functools import partial
 
 from healing_eval.config import WorkerSettings
 from healing_eval.pipeline.close import Lane
+from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
 from healing_eval.wiring import Services
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.schedule import NAME as SCHEDULE
@@ -18,12 +19,23 @@ from healing_eval.worker.sweep import NAME as SWEEP
 from healing_eval.worker.sweep import sweep
 from healing_eval.worker.turn import Turn
 
-MODEL_BATCH = 8
-"""Conversations in one batch of a lane that asks a model: small, so that a slow answer keeps few others waiting."""
+MODEL_BATCH = 32
+"""Conversations in one batch of a lane that asks a model: as many as the judge asks about at the same time."""
+SLICE_SECONDS = 0.05
+"""How long evaluators may keep the event loop where nobody but the workers needs it; what is then ready is stored."""
 
 
-async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[str] | None = None) -> None:
-    """Work on these lanes, or all, sweep and keep house, until `stop` is set and everything in hand is settled."""
+async def run_crew(
+    services: Services,
+    stop: asyncio.Event,
+    *,
+    lanes: Sequence[str] | None = None,
+    slice_seconds: float = PAUSE_EVERY_SECONDS,
+) -> None:
+    """Work on these lanes, or all, sweep and keep house, until `stop` is set and everything in hand is settled.
+
+    Evaluators that wait for nothing keep the event loop for `slice_seconds` at a time.
+    """
     panel = services.panel
     holder = f"{socket.gethostname()}-{os.getpid()}"
     async with asyncio.TaskGroup() as crew:
@@ -34,7 +46,7 @@ async def run_crew(services: Services, stop: asyncio.Event, *, lanes: Sequence[s
                 Lane(name, evaluators, panel.rules),
                 services.ledger,
                 services.stream,
-                _pace(services.settings.worker, asks_model=asks_model and panel.model is not None),
+                _pace(services.settings.worker, slice_seconds, asks_model=asks_model and panel.model is not None),
                 consumer=f"{name}-{holder}",
             )
             crew.create_task(worker.run(stop), name=f"worker-{name}")
@@ -58,12 +70,13 @@ def _daily(services: Services, holder: str) -> Daily:
     return Daily(chore, Turn(services.lease, holder, SCHEDULE))
 
 
-def _pace(settings: WorkerSettings, *, asks_model: bool) -> Pace:
+def _pace(settings: WorkerSettings, slice_seconds: float, *, asks_model: bool) -> Pace:
     batch = min(settings.batch, MODEL_BATCH, settings.judge_concurrency) if asks_model else settings.batch
     return Pace(
         batch=batch,
         most_in_hand=settings.judge_concurrency if asks_model else None,
         redeliver_after_seconds=settings.redeliver_after_seconds,
         max_attempts=settings.max_attempts,
+        slice_seconds=slice_seconds,
         retry_for_seconds=settings.retry_for_seconds,
     )

@@ -19,6 +19,7 @@ from healing_eval import telemetry
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
 from healing_eval.pipeline.close import Closer, Lane, Step
+from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
 from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
@@ -43,6 +44,8 @@ class Pace(msgspec.Struct, frozen=True):
     """Pause after the first failure of a server; doubles with each further attempt, up to a minute."""
     retry_for_seconds: float = 900.0
     """How long a conversation is tried again after a failure that may pass; then the failure is final."""
+    slice_seconds: float = PAUSE_EVERY_SECONDS
+    """How long evaluators that wait for nothing may keep the event loop."""
     grace_seconds: float = 10.0
     """How long batches in flight may go on after a stop."""
 
@@ -75,32 +78,37 @@ class LaneWorker:
         batch, most = pace.batch, pace.most_in_hand
         self._allowance = Allowance(batch, first=batch) if most is None else Allowance(most)
         self._retries = Retries(pace.retry_for_seconds, first_pause_seconds=pace.backoff_seconds)
-        self._closer = Closer(lane, ledger, self._retries)
+        self._closer = Closer(lane, ledger, self._retries, pace.slice_seconds)
         self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
         """Batches, each with what is not settled yet."""
         self._freed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
-        while await self._room_before(stop):
-            for deliveries in _in_batches(await self._take()):
+        while room := await self._room_before(stop):
+            for deliveries in _in_batches(await self._take(min(room, self._pace.batch))):
                 open_ones = {delivery.revision_key: delivery for delivery in deliveries}
                 task = asyncio.create_task(self._work(deliveries, open_ones))
                 self._in_flight[task] = open_ones
                 task.add_done_callback(self._finished)
         await self._drain()
 
-    async def _room_before(self, stop: asyncio.Event) -> bool:
-        """Wait until there is room for another batch; False as soon as `stop` is set."""
+    async def _room_before(self, stop: asyncio.Event) -> int:
+        """Wait until there is room for many more, and tell for how many; 0 as soon as `stop` is set.
+
+        Half of what is allowed, or a whole batch, is many: waiting makes batches large, and to wait for all of it would
+        let one that hangs hold up everybody.
+        """
         while not stop.is_set():
-            most_before_another = max(0, self._allowance.now - self._pace.batch)
-            if self._in_hand() <= most_before_another:
-                return True
+            allowed = self._allowance.now
+            room = allowed - self._in_hand()
+            if room > 0 and 2 * room >= min(allowed, 2 * self._pace.batch):
+                return room
             self._freed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.wait_seconds):
                     await self._freed.wait()
-        return False
+        return 0
 
     def _in_hand(self) -> int:
         return sum(map(len, self._in_flight.values()))
@@ -119,15 +127,15 @@ class LaneWorker:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _take(self) -> list[Delivery]:
+    async def _take(self, count: int) -> list[Delivery]:
         """Claim what others left, else read what is new; [] after a while without work or with the stream down."""
         pace = self._pace
         try:
             claimed = await self._stream.claim(
-                self._lane.name, self._consumer, count=pace.batch, idle_seconds=pace.redeliver_after_seconds
+                self._lane.name, self._consumer, count=count, idle_seconds=pace.redeliver_after_seconds
             )
             return claimed or await self._stream.read(
-                self._lane.name, self._consumer, count=pace.batch, wait_seconds=pace.wait_seconds
+                self._lane.name, self._consumer, count=count, wait_seconds=pace.wait_seconds
             )
         except BackendError as error:
             log.warning("stream.unreadable", lane=self._lane.name, error=str(error))

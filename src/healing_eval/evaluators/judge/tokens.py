@@ -17,7 +17,7 @@ _PIECE = re.compile(r"([^\W\d_]+)|(\d+)|([^\w\s]|_)")
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text, in time linear in its length.
+    """Estimate the tokens of a text, in time linear in its length; never more than it has characters.
 
     A word is one token and one more for every 7 characters past the first 7, a number one for every 3 digits, a
     punctuation mark .62.

@@ -42,6 +42,8 @@ def choose_window(conversation: Conversation, budget_tokens: int) -> Window:
         budget_tokens: estimated tokens the block may take; half of it at most goes to instructions and tools.
     """
     header = _shrink(lambda characters: header_line(conversation, characters=characters), budget_tokens // 2)
+    if (whole := _whole(conversation, header, budget_tokens)) is not None:
+        return whole
     left = budget_tokens - estimate_tokens(header.text)
     lines: list[Line] = []
     cut = False
@@ -61,11 +63,21 @@ def choose_window(conversation: Conversation, budget_tokens: int) -> Window:
     return Window(tuple(reversed(lines)), shown, _remark(conversation, len(shown), header, cut=cut))
 
 
+def _whole(conversation: Conversation, header: Line, budget: int) -> Window | None:
+    """Show all of a conversation that cannot be too long, since a token has a character at least: nearly every one."""
+    if sum(len(turn.content) for turn in conversation.turns) > budget:
+        return None
+    lines = (header, *map(turn_line, conversation.turns))
+    if sum(len(line.text) for line in lines) > budget:
+        return None
+    return Window(lines, conversation.turns, _remark(conversation, len(conversation.turns), header, cut=False))
+
+
 def _shrink(write: Write, budget: int) -> Line:
     """Write with ever fewer characters until it fits; each try halves the length, so that the sum stays linear."""
     characters = max(budget * 7, SMALLEST_CUT)
     line = write(characters)
-    while characters > SMALLEST_CUT and estimate_tokens(line.text) > budget:
+    while characters > SMALLEST_CUT and len(line.text) > budget and estimate_tokens(line.text) > budget:
         characters //= 2
         line = write(characters)
     return line
