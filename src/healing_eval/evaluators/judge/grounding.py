@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -31,31 +31,42 @@ class Grounded(msgspec.Struct, frozen=True):
 
 
 class Passages:
-    """The texts of the shown turns, ready to be searched."""
+    """The texts of the shown turns, each made ready to be searched when it is first quoted: most never are."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
-        self._ids: dict[str, TurnId] = {}
+        self._turns: dict[str, list[Turn]] = {}
         self._texts: dict[str, str] = {}
         for turn in turns:
-            name = str(turn.turn_id)
-            calls = plain_json([tool_call_record(call) for call in turn.tool_calls]) if turn.tool_calls else ""
-            self._ids.setdefault(name, turn.turn_id)
-            self._texts[name] = f"{self._texts.get(name, '')}\n{_normalise(turn.content)}\n{_normalise(calls)}"
+            self._turns.setdefault(str(turn.turn_id), []).append(turn)
 
     def hold(self, quote: Quote) -> bool:
         """Whether the quote stands in its turn; case, spacing, quotation marks and hidden characters do not count."""
         wanted = _normalise(quote.text)
-        return len(wanted) >= SHORTEST_QUOTE and wanted in self._texts.get(quote.turn_id or "", "")
+        return len(wanted) >= SHORTEST_QUOTE and wanted in self._text(quote.turn_id or "")
 
     def locate(self, quote: Quote) -> str | None:
         """Find the turn a quote stands in: its own if it is there, else the first that has it."""
         if self.hold(quote):
             return quote.turn_id
-        return next((name for name in self._texts if self.hold(Quote(name, quote.text))), None)
+        return next((name for name in self._turns if self.hold(Quote(name, quote.text))), None)
 
     def id_of(self, name: str | None) -> TurnId | None:
         """Give a turn's id as the sender wrote it; None if no shown turn has it."""
-        return self._ids.get(name or "")
+        named = self._turns.get(name or "")
+        return named[0].turn_id if named else None
+
+    def _text(self, name: str) -> str:
+        """Give all that the turns of this name say and call."""
+        if name not in self._texts:
+            self._texts[name] = "".join(f"\n{_normalise(part)}" for part in _parts(self._turns.get(name, ())))
+        return self._texts[name]
+
+
+def _parts(turns: Sequence[Turn]) -> Iterator[str]:
+    for turn in turns:
+        yield turn.content
+        if turn.tool_calls:
+            yield plain_json([tool_call_record(call) for call in turn.tool_calls])
 
 
 def ground(answer: Answer, turns: Sequence[Turn], remarks: Sequence[str] = ()) -> Grounded:
