@@ -17,6 +17,7 @@ PARTS = {
     "memory of evaluate": ["bench.evaluate_memory"],
     "stream on Redis": ["bench.stream"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
+    "the production path": ["bench.production"],
     "store on PostgreSQL": ["bench.store", "--postgresql"],
     "ways to keep bodies in PostgreSQL": ["bench.bodies"],
 }
