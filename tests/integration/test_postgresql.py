@@ -258,6 +258,7 @@ async def test_metrics_are_given_while_the_server_hangs_and_after_it_has_died(
             own_server.resume()
             own_server.kill()
             dead = await client.get("/metrics")
+            own_server.start()
 
     assert [one.status_code for one in (hung, dead)] == [200, 200]
     assert "healing_eval_store_up 0.0" in hung.text

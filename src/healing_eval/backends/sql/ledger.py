@@ -18,7 +18,7 @@ from healing_eval.backends.sql.feedback import append_annotations, list_annotati
 from healing_eval.backends.sql.lanes import LaneBits
 from healing_eval.backends.sql.months import Months, delete_conversations
 from healing_eval.backends.sql.query import find_heads, find_verdicts
-from healing_eval.backends.sql.read import list_evaluations, load_revisions
+from healing_eval.backends.sql.read import list_evaluations, load_revisions, outstanding_of
 from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key, span_of
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
@@ -137,15 +137,9 @@ class SqlLedger:
     async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
         if not keys:
             return {}
-        table = conversations.c
         async with self._database.look() as connection:
-            found = await connection.execute(
-                select(table.conversation_key, table.revision, table.outstanding).where(
-                    of_revisions(connection, conversations, keys)
-                )
-            )
-            rows = found.all()
-        return {revision_key(row): await self._lanes.names(row.outstanding) for row in rows}
+            found = await outstanding_of(connection, keys)
+        return {key: await self._lanes.names(bits) for key, bits in found.items()}
 
     async def find(self, project: str, conversation_id: str) -> ConversationHead | None:
         return await self.find_by_key(project, conversation_key(project, conversation_id))

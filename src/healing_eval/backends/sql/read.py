@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from healing_eval.backends.sql.bulk import raw_connection
 from healing_eval.backends.sql.rows import (
     Span,
-    of_conversations,
     of_revisions,
     read_evaluation,
     read_issue,
@@ -27,55 +27,85 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything was accepted."""
 
 
+class _Link(NamedTuple):
+    """One of the rows that make up a body, and the revision whose body it is."""
+
+    conversation_key: bytes
+    wanted_revision: int
+    project: str
+    conversation_id: str
+    accepted_at: datetime
+    complete: bool
+    body: bytes
+
+
 async def load_revisions(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
     """Load revisions with whole bodies, in the order of the keys."""
-    wanted, link = revisions.alias("wanted"), revisions.alias("link")
-    follows = [
-        link.c.conversation_key == wanted.c.conversation_key,
-        link.c.revision >= func.coalesce(wanted.c.base_revision, wanted.c.revision),
-        link.c.revision <= wanted.c.revision,
-        link.c.accepted_at >= func.coalesce(wanted.c.base_accepted_at, wanted.c.accepted_at),
-        link.c.accepted_at <= wanted.c.accepted_at,
-    ]
-    span = None
-    if connection.dialect.name == "postgresql":
-        span = await _accepted_between(connection, keys)
-        if span is None:
-            return []
-        follows.append(link.c.accepted_at.between(*span))
-    found = await connection.execute(
-        select(wanted.c.revision.label("wanted_revision"), link)
-        .join(link, and_(*follows))
-        .where(of_revisions(connection, wanted, keys, span))
-        .order_by(wanted.c.conversation_key, wanted.c.revision, link.c.revision)
-    )
-    chains: dict[RevisionKey, list[Any]] = defaultdict(list)
-    for row in found:
-        chains[RevisionKey(row.conversation_key, row.wanted_revision)].append(row)
+    raw = raw_connection(connection)
+    links = await _links(connection, keys) if raw is None else await _links_by_arrays(raw, keys)
+    chains: dict[RevisionKey, list[_Link]] = defaultdict(list)
+    for link in links:
+        chains[RevisionKey(link.conversation_key, link.wanted_revision)].append(link)
     return [_assemble(key, chains[key]) for key in dict.fromkeys(keys) if key in chains]
 
 
-async def _accepted_between(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> Span | None:
-    """Learn from the heads in which months to look; None if there are none."""
-    head = conversations.c
-    found = await connection.execute(
-        select(head.conversation_key, head.revision, head.whole_accepted_at, head.accepted_at).where(
-            of_conversations(connection, conversations, [key.conversation_key for key in keys])
-        )
-    )
-    latest: dict[bytes, Any] = {row.conversation_key: row for row in found}
-    if not latest:
-        return None
+async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[_Link]:
+    found = await connection.execute(_LINKS.where(of_revisions(connection, _WANTED, keys)))
+    return [_Link(*row) for row in found]
+
+
+async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey]) -> list[_Link]:
+    """Do the same in statements that are written once: the workers load every batch by them."""
+    conversation_keys = [key.conversation_key for key in keys]
+    heads = await raw.fetch(_HEADS, conversation_keys)
+    if not heads:
+        return []
+    latest = {key: revision for key, revision, _, _ in heads}
     # Of an earlier revision it is not known when it was accepted; hardly anybody asks for one.
-    outdated = any(
-        key.revision != latest[key.conversation_key].revision for key in keys if key.conversation_key in latest
+    outdated = any(key.revision != latest.get(key.conversation_key, key.revision) for key in keys)
+    first = BEGINNING if outdated else min(begun for _, _, begun, _ in heads)
+    last = max(accepted_at for _, _, _, accepted_at in heads)
+    found = await raw.fetch(_LINKS_BY_ARRAYS, conversation_keys, [key.revision for key in keys], first, last)
+    return [_Link(*row) for row in found]
+
+
+_WANTED, _LINK = revisions.alias("wanted"), revisions.alias("link")
+_LINKS = (
+    select(
+        _LINK.c.conversation_key,
+        _WANTED.c.revision,
+        *(_LINK.c[name] for name in ("project", "conversation_id", "accepted_at", "complete", "body")),
     )
-    first = BEGINNING if outdated else min(row.whole_accepted_at for row in latest.values())
-    return first, max(row.accepted_at for row in latest.values())
+    .join(
+        _LINK,
+        and_(
+            _LINK.c.conversation_key == _WANTED.c.conversation_key,
+            _LINK.c.revision >= func.coalesce(_WANTED.c.base_revision, _WANTED.c.revision),
+            _LINK.c.revision <= _WANTED.c.revision,
+            _LINK.c.accepted_at >= func.coalesce(_WANTED.c.base_accepted_at, _WANTED.c.accepted_at),
+            _LINK.c.accepted_at <= _WANTED.c.accepted_at,
+        ),
+    )
+    .order_by(_WANTED.c.conversation_key, _WANTED.c.revision, _LINK.c.revision)
+)
+_HEADS = """
+SELECT conversation_key, revision, whole_accepted_at, accepted_at FROM conversations WHERE conversation_key = ANY($1)
+"""
+_LINKS_BY_ARRAYS = """
+SELECT link.conversation_key, wanted.revision, link.project, link.conversation_id, link.accepted_at, link.complete,
+    link.body
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN revisions AS wanted USING (conversation_key, revision)
+JOIN revisions AS link ON link.conversation_key = wanted.conversation_key
+    AND link.revision BETWEEN coalesce(wanted.base_revision, wanted.revision) AND wanted.revision
+    AND link.accepted_at BETWEEN coalesce(wanted.base_accepted_at, wanted.accepted_at) AND wanted.accepted_at
+WHERE wanted.accepted_at BETWEEN $3 AND $4 AND link.accepted_at BETWEEN $3 AND $4
+ORDER BY wanted.conversation_key, wanted.revision, link.revision
+"""
 
 
-def _assemble(key: RevisionKey, chain: Sequence[Any]) -> StoredRevision:
-    body: bytes = chain[0].body
+def _assemble(key: RevisionKey, chain: Sequence[_Link]) -> StoredRevision:
+    body = chain[0].body
     for link in chain[1:]:
         body = join(body, link.body)
     last = chain[-1]
@@ -87,6 +117,28 @@ def _assemble(key: RevisionKey, chain: Sequence[Any]) -> StoredRevision:
         complete=last.complete,
         body=body,
     )
+
+
+async def outstanding_of(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> dict[RevisionKey, int]:
+    """Give the bits of outstanding lanes of those revisions that are the latest."""
+    raw = raw_connection(connection)
+    if raw is not None:
+        arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
+        return {RevisionKey(key, revision): bits for key, revision, bits in await raw.fetch(_OUTSTANDING, *arrays)}
+    table = conversations.c
+    found = await connection.execute(
+        select(table.conversation_key, table.revision, table.outstanding).where(
+            of_revisions(connection, conversations, keys)
+        )
+    )
+    return {revision_key(row): row.outstanding for row in found}
+
+
+_OUTSTANDING = """
+SELECT conversation_key, revision, outstanding
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN conversations USING (conversation_key, revision)
+"""
 
 
 async def list_evaluations(
