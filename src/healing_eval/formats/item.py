@@ -56,8 +56,7 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
     item = decode_object(body)
     shape = shape_of(item)
     dialogue = read_turns(item, limits) if shape == "turns" else read_messages(item, limits)
-    with inside("/metadata"):
-        metadata = _read_metadata(item.get("metadata"))
+    metadata = _read_metadata(item.get("metadata"))
     lenient = derive_ids or shape == "messages"
     agent_version = _agent_version(item, metadata, limits, lenient=lenient)
     tools = item.get("tools")
@@ -67,8 +66,7 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
     links = chain(shape, dialogue.entries)
     content = content_hash(agent_version, tools, item.get("system_prompt"), links[-1])
     conversation_id = _conversation_id(item, metadata, limits, content if lenient else None)
-    with inside(f"/{place}"):
-        definitions = read_definitions(tools)
+    definitions = () if tools is None else read_definitions(tools, f"/{place}")
     annotations, left_out = feedback_of(item, limits, [turn.turn_id for turn in dialogue.turns])
     conversation = Conversation(
         key=conversation_key(project, conversation_id),
@@ -104,7 +102,7 @@ def shape_of(item: dict[str, Any]) -> str:
 
 
 def _read_metadata(value: Any) -> dict[str, Any]:
-    return {} if value is None else as_object(value)
+    return {} if value is None else as_object(value, "/metadata")
 
 
 def _complete(item: dict[str, Any]) -> bool:

@@ -24,17 +24,18 @@ ERROR_STATUSES = frozenset({"error", "errored", "fail", "failed", "failure", "ex
 
 Words such as "cancelled" or "denied" are left out: an order that was looked up may well be cancelled."""
 
+_FLAGS = frozenset({"success", "ok", "isError", "is_error"})
 _EXPLANATIONS = ("message", "error_message", "detail", "reason", "description")
 
 
-def read_definitions(value: Any) -> tuple[ToolDefinition, ...]:
-    """Read `tools`; null and absent mean that nothing is known about them."""
-    if value is None:
-        return ()
+def read_definitions(value: Any, pointer: str = "") -> tuple[ToolDefinition, ...]:
+    """Read `tools`."""
     definitions: list[ToolDefinition] = []
-    for index, raw in enumerate(as_array(value)):
-        with inside(f"/{index}"):
+    for index, raw in enumerate(as_array(value, pointer)):
+        try:
             definitions.append(_read_definition(raw))
+        except InvalidInput as error:
+            raise within(f"{pointer}/{index}", error) from None
     return tuple(definitions)
 
 
@@ -161,6 +162,8 @@ def _says_failure(status: Any) -> bool:
 
 
 def _flag_says_failure(table: dict[str, Any]) -> bool:
+    if _FLAGS.isdisjoint(table):
+        return False
     denied = table.get("success") is False or table.get("ok") is False
     return denied or table.get("isError") is True or table.get("is_error") is True
 
