@@ -18,6 +18,7 @@ from healing_eval.formats.limits import MAX_DEPTH, WireLimits
 from healing_eval.formats.repair import repair
 
 _SHOWN = 60
+_NUMBERS = (float, int)
 
 
 def child(pointer: str, name: str | int) -> str:
@@ -92,7 +93,7 @@ def as_name(value: Any, pointer: str, limits: WireLimits) -> str:
 
 def as_number(value: Any, pointer: str, *, low: float, high: float = math.inf) -> float:
     """Read a number in [low, high]; neither a boolean nor a numeral in a string is one."""
-    if not isinstance(value, bool) and isinstance(value, int | float) and low <= value <= high and value != math.inf:
+    if type(value) in _NUMBERS and low <= value <= high and value != math.inf:
         try:
             return float(value)
         except OverflowError:
