@@ -49,14 +49,14 @@ class JsonLines:
 
 
 def _line(one: Evaluated) -> ConversationLine:
-    conversation = one.submission.conversation
+    conversation = one.item.conversation
     return ConversationLine(
         conversation_id=conversation.conversation_id,
         agent_version=conversation.agent_version,
         verdict=one.verdict,
         evaluations=[_evaluation(evaluation) for evaluation in one.evaluations],
         revision=one.revision,
-        notes=one.submission.notes,
+        notes=one.item.notes,
     )
 
 

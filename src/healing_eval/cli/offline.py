@@ -10,8 +10,8 @@ import msgspec
 from healing_eval.cli.reading import Refused
 from healing_eval.cli.repeats import Repeats
 from healing_eval.domain.evaluation import Evaluation, Missing, Verdict
-from healing_eval.domain.revision import Submission
 from healing_eval.domain.verdict import weigh
+from healing_eval.formats.item import LocalItem
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.pipeline.summary import Summary
 from healing_eval.wiring import Panel
@@ -23,7 +23,7 @@ UNEVALUABLE = "unevaluable: no assistant turn"
 class Evaluated(msgspec.Struct, frozen=True):
     """One conversation with everything said about it."""
 
-    submission: Submission
+    item: LocalItem
     revision: int
     """1 unless the same conversation came before with other content."""
     verdict: Verdict
@@ -33,8 +33,8 @@ class Evaluated(msgspec.Struct, frozen=True):
 Emit = Callable[[Sequence[Evaluated]], None]
 """Takes what is done, in the order in which it was read."""
 
-_Batch = list[tuple[Submission, int]]
-"""Submissions with their revisions; no conversation twice."""
+_Batch = list[tuple[LocalItem, int]]
+"""Items with their revisions; no conversation twice."""
 
 
 class OfflineRun:
@@ -47,17 +47,17 @@ class OfflineRun:
         self.summary = Summary()
         self.repeats = Repeats()
 
-    async def run(self, reads: Iterable[Submission | Refused]) -> None:
+    async def run(self, reads: Iterable[LocalItem | Refused]) -> None:
         """Evaluate everything; when interrupted, the summary tells what was done."""
         for batch in self._batches(reads):
             await asyncio.sleep(0)  # lets an interrupt in, even where nothing in the batch has to be waited for
             evaluations = await self._evaluations_of(batch)
-            done = [self._conclude(submission, revision, evaluations) for submission, revision in batch]
+            done = [self._conclude(item, revision, evaluations) for item, revision in batch]
             for one in done:
                 self._count(one)
             self._emit(done)
 
-    def _batches(self, reads: Iterable[Submission | Refused]) -> Iterator[_Batch]:
+    def _batches(self, reads: Iterable[LocalItem | Refused]) -> Iterator[_Batch]:
         batch: _Batch = []
         keys = set[bytes]()
         since_last = 0
@@ -83,17 +83,15 @@ class OfflineRun:
         evaluated = evaluate(conversations, self._panel.evaluators)
         return {conversations[index].key: evaluations async for index, evaluations in evaluated}
 
-    def _conclude(
-        self, submission: Submission, revision: int, evaluations: dict[bytes, tuple[Evaluation, ...]]
-    ) -> Evaluated:
-        found = evaluations.get(submission.conversation.key)
+    def _conclude(self, item: LocalItem, revision: int, evaluations: dict[bytes, tuple[Evaluation, ...]]) -> Evaluated:
+        found = evaluations.get(item.conversation.key)
         if found is None:
             missing = tuple(Missing(one.name, UNEVALUABLE) for one in self._panel.evaluators)
-            return Evaluated(submission, revision, Verdict(None, "unknown", missing), ())
-        return Evaluated(submission, revision, weigh(found, self._panel.rules), found)
+            return Evaluated(item, revision, Verdict(None, "unknown", missing), ())
+        return Evaluated(item, revision, weigh(found, self._panel.rules), found)
 
     def _count(self, one: Evaluated) -> None:
-        conversation = one.submission.conversation
+        conversation = one.item.conversation
         if one.evaluations:
             self.summary.add(conversation.conversation_id, conversation.agent_version, one.verdict, one.evaluations)
         else:

@@ -18,9 +18,8 @@ import msgspec
 
 from healing_eval.cli.text import count_of
 from healing_eval.config import Limits
-from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import LocalItem, read_local_item
 from healing_eval.formats.limits import WireLimits
 from healing_eval.formats.split import RawItem, iter_items
 
@@ -82,12 +81,12 @@ class Reader:
         self._on_bytes = on_bytes
         self._on_note = on_note
 
-    def read(self, files: Iterable[str]) -> Iterator[Submission | Refused]:
+    def read(self, files: Iterable[str]) -> Iterator[LocalItem | Refused]:
         """Read the conversations of all files, in order; "-" is standard input."""
         for file in files:
             yield from self._read_file(file)
 
-    def _read_file(self, file: str) -> Iterator[Submission | Refused]:
+    def _read_file(self, file: str) -> Iterator[LocalItem | Refused]:
         name = "standard input" if file == STDIN else click.format_filename(file)
         try:
             with click.open_file(file, "rb") as stream:
@@ -103,7 +102,7 @@ class Reader:
         except OSError as error:
             yield Refused(name, error.strerror or str(error))
 
-    def _read_items(self, name: str, stream: IO[bytes]) -> Iterator[Submission | Refused]:
+    def _read_items(self, name: str, stream: IO[bytes]) -> Iterator[LocalItem | Refused]:
         chunks = _text(_decompressed(_chunks(stream, self._on_bytes)))
         messages = _LooseMessages(name)
         is_empty = True
@@ -118,11 +117,11 @@ class Reader:
         if is_empty:
             self._on_note(f"{name} holds no conversation")
 
-    def _read_item(self, name: str, item: RawItem) -> Submission | Refused:
+    def _read_item(self, name: str, item: RawItem) -> LocalItem | Refused:
         if item.problem is not None:
             return Refused(name, item.problem, "", item.line, item.index)
         try:
-            return read_item(item.raw, project=self._project, limits=self._limits, derive_ids=True)
+            return read_local_item(item.raw, project=self._project, limits=self._limits)
         except InvalidInput as error:
             return Refused(name, error.reason, error.pointer, item.line, item.index)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healing_eval.domain.revision import Submission
+from healing_eval.formats.item import LocalItem
 
 CAPACITY = 500_000
 """Conversations remembered: about 80 MB. Of longer inputs, the oldest are forgotten."""
@@ -24,11 +24,11 @@ class Repeats:
         self.forgetting = False
         """Whether the input was longer than the memory, so that `duplicates` and `revised` are lower bounds."""
 
-    def revision_of(self, submission: Submission) -> int | None:
+    def revision_of(self, item: LocalItem) -> int | None:
         """Number this state of the conversation, 1 for the first; None if it is the same as the one before."""
-        conversation = submission.conversation
+        conversation = item.conversation
         key = int.from_bytes(conversation.key[:8], "big")
-        content = int.from_bytes(submission.content_hash[:8], "big") ^ conversation.complete
+        content = item.fingerprint ^ conversation.complete
         before = self._contents.get(key)
         if before == content:
             self.duplicates += 1

@@ -55,6 +55,10 @@ class Window:
         self.line += self.data.count(b"\n", 0, count)
         del self.data[:count]
 
+    def drop_within_line(self, count: int) -> None:
+        """Go on by `count` bytes that hold no line break."""
+        del self.data[:count]
+
     def skip(self, blank: re.Pattern[bytes]) -> bool:
         """Go past all that `blank` matches; False when nothing follows."""
         while True:

@@ -7,8 +7,8 @@ out, and said in the item's notes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from healing_eval.domain.annotation import OPS_QUALITY, USER_RATING, Annotation
@@ -84,31 +84,29 @@ class _Reader:
 
     def __init__(self, limits: WireLimits, known_turn_ids: Collection[TurnId]) -> None:
         self._limits = limits
-        self._turns = {str(turn_id): turn_id for turn_id in known_turn_ids}
+        self._known_turn_ids = known_turn_ids
         self.wrongs: list[InvalidInput] = []
         """What was left out, and why."""
         self._found: list[Annotation] = []
 
     def read(self, feedback: Any) -> tuple[Annotation, ...]:
         """Read every part by itself."""
-        with self._part(""):
-            table = as_object(feedback)
-            self._check_known(table, _KNOWN)
-            with self._part("/user_rating"):
-                self._read_rating(table.get("user_rating"))
-            with self._part("/ops_review"):
-                self._read_review(table.get("ops_review"))
-            with self._part("/annotations"):
-                self._read_annotations(table.get("annotations"))
+        self._part("", self._read_parts, feedback)
         return tuple(self._found)
 
-    @contextmanager
-    def _part(self, pointer: str) -> Generator[None, None, None]:
-        """Leave out what is wrong in this block."""
+    def _part(self, pointer: str, read: Callable[[Any], None], value: Any) -> None:
+        """Read a part, and leave it out if it is wrong."""
         try:
-            yield
+            read(value)
         except InvalidInput as error:
             self.wrongs.append(within(pointer, error))
+
+    def _read_parts(self, feedback: Any) -> None:
+        table = as_object(feedback)
+        self._check_known(table, _KNOWN)
+        self._part("/user_rating", self._read_rating, table.get("user_rating"))
+        self._part("/ops_review", self._read_review, table.get("ops_review"))
+        self._part("/annotations", self._read_annotations, table.get("annotations"))
 
     def _check_known(self, table: dict[str, Any], known: Sequence[str], pointer: str = "") -> None:
         """Leave out fields that nobody would ever see again, and only them."""
@@ -136,12 +134,14 @@ class _Reader:
     def _read_annotations(self, value: Any) -> None:
         for index, raw in enumerate(() if value is None else as_array(value)):
             pointer = f"/annotations/{index}"
-            with self._part(pointer):
-                table = as_object(raw)
-                self._check_known(table, _KNOWN_OF_ANNOTATION, pointer)
-                self._found.append(self._read_annotation(table))
+            self._part(pointer, partial(self._read_annotation, pointer), raw)
 
-    def _read_annotation(self, table: dict[str, Any]) -> Annotation:
+    def _read_annotation(self, pointer: str, value: Any) -> None:
+        table = as_object(value)
+        self._check_known(table, _KNOWN_OF_ANNOTATION, pointer)
+        self._found.append(self._annotation(table))
+
+    def _annotation(self, table: dict[str, Any]) -> Annotation:
         label = table.get("label")
         if not isinstance(label, str | int | float):
             raise wrong("a string, a number or a boolean", label, pointer="/label")
@@ -154,6 +154,10 @@ class _Reader:
             confidence=None if confidence is None else as_number(confidence, "/confidence", low=0, high=1),
             notes=optional_text(table, "notes"),
         )
+
+    @cached_property
+    def _turns(self) -> dict[str, TurnId]:
+        return {str(turn_id): turn_id for turn_id in self._known_turn_ids}
 
     def _known_turn(self, value: Any) -> TurnId | None:
         if value is None:

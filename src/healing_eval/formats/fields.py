@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +18,7 @@ from healing_eval.formats.limits import MAX_DEPTH, WireLimits
 from healing_eval.formats.repair import repair
 
 _SHOWN = 60
+_NUMBERS = (float, int)
 
 
 def child(pointer: str, name: str | int) -> str:
@@ -92,9 +93,11 @@ def as_name(value: Any, pointer: str, limits: WireLimits) -> str:
 
 def as_number(value: Any, pointer: str, *, low: float, high: float = math.inf) -> float:
     """Read a number in [low, high]; neither a boolean nor a numeral in a string is one."""
-    if not isinstance(value, bool) and isinstance(value, int | float) and low <= value <= high and value != math.inf:
-        with suppress(OverflowError):
-            return value if isinstance(value, float) else float(value)
+    if type(value) in _NUMBERS and low <= value <= high and value != math.inf:
+        try:
+            return float(value)
+        except OverflowError:
+            pass
     expected = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number, {low:g} or more"
     raise wrong(expected, value, pointer=pointer)
 
@@ -123,7 +126,7 @@ def parse_json(text: str) -> Any:
 
 def too_deep(raw: bytes, value: Any) -> bool:
     """Tell whether a decoded value nests deeper than `MAX_DEPTH`; most are cleared by counting their brackets."""
-    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+    if _occurrences(raw, b"{") + _occurrences(raw, b"[") <= MAX_DEPTH:
         return False
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
@@ -131,6 +134,11 @@ def too_deep(raw: bytes, value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _occurrences(raw: bytes, byte: bytes) -> int:
+    """Count a byte; `replace` searches for it, which is faster than `count`, which looks at each."""
+    return len(raw) - len(raw.replace(byte, b""))
 
 
 def _contents(value: Any) -> Any:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from healing_eval.domain.conversation import Conversation, ExpectedCall, conversation_key
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput
-from healing_eval.formats.canonical import chain, content_hash
+from healing_eval.formats.canonical import Content
 from healing_eval.formats.feedback import feedback_of
 from healing_eval.formats.fields import as_array, as_name, as_object, inside, wrong
 from healing_eval.formats.jsontext import decode_object
-from healing_eval.formats.limits import WireLimits
+from healing_eval.formats.limits import UNLIMITED, WireLimits
 from healing_eval.formats.openai_chat import read_messages
 from healing_eval.formats.repair import repair
 from healing_eval.formats.tools import read_definitions
@@ -33,6 +35,16 @@ ID_ALIASES = (
     "gen_ai.conversation.id",
 )
 """Where others keep the id of a conversation, best first."""
+
+
+class LocalItem(msgspec.Struct, frozen=True):
+    """One item of a file, read to be evaluated and not to be stored."""
+
+    conversation: Conversation
+    fingerprint: int
+    """64 bits of the content; they mean nothing outside of this process."""
+    notes: tuple[str, ...] = ()
+    """As those of a submission."""
 
 
 def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool = False) -> Submission:
@@ -54,42 +66,66 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool 
     """
     body, notes = repair(raw)
     item = decode_object(body)
+    conversation, content = _read(item, project, limits, derive_ids=derive_ids)
+    annotations, left_out = feedback_of(item, limits, [turn.turn_id for turn in conversation.turns])
+    return Submission(
+        project=project,
+        conversation=conversation,
+        body=body,
+        content_hash=content.digest,
+        turn_hashes=content.links,
+        annotations=annotations,
+        notes=notes + left_out,
+    )
+
+
+def read_local_item(raw: bytes, *, project: str, limits: WireLimits) -> LocalItem:
+    """Read one item of a file as `read_item` does, with missing names found or made, and leave out what a store needs.
+
+    Raises:
+        InvalidInput: with a JSON Pointer relative to the item.
+    """
+    body, notes = repair(raw)
+    item = decode_object(body)
+    conversation, content = _read(item, project, limits, derive_ids=True)
+    _, left_out = feedback_of(item, limits, [turn.turn_id for turn in conversation.turns])
+    return LocalItem(conversation, content.fingerprint(), notes + left_out)
+
+
+def read_conversation(body: bytes, *, project: str) -> Conversation:
+    """Read the conversation of an item that was accepted before, and nothing that was stored beside it.
+
+    Raises:
+        InvalidInput: it was never accepted as it is now.
+    """
+    repaired, _ = repair(body)
+    return _read(decode_object(repaired), project, UNLIMITED, derive_ids=False)[0]
+
+
+def _read(item: dict[str, Any], project: str, limits: WireLimits, *, derive_ids: bool) -> tuple[Conversation, Content]:
     shape = shape_of(item)
     dialogue = read_turns(item, limits) if shape == "turns" else read_messages(item, limits)
-    with inside("/metadata"):
-        metadata = _read_metadata(item.get("metadata"))
+    metadata = _read_metadata(item.get("metadata"))
     lenient = derive_ids or shape == "messages"
     agent_version = _agent_version(item, metadata, limits, lenient=lenient)
     tools = item.get("tools")
     place = "tools"
     if tools is None and shape == "messages":
         place, tools = "functions", item.get("functions")
-    links = chain(shape, dialogue.entries)
-    content = content_hash(agent_version, tools, item.get("system_prompt"), links[-1])
+    content = Content(shape, agent_version, tools, item.get("system_prompt"), dialogue.entries)
     conversation_id = _conversation_id(item, metadata, limits, content if lenient else None)
-    with inside(f"/{place}"):
-        definitions = read_definitions(tools)
-    annotations, left_out = feedback_of(item, limits, [turn.turn_id for turn in dialogue.turns])
     conversation = Conversation(
         key=conversation_key(project, conversation_id),
         conversation_id=conversation_id,
         agent_version=agent_version,
         turns=dialogue.turns,
-        tools=definitions,
+        tools=() if tools is None else read_definitions(tools, f"/{place}"),
         system_prompt=dialogue.system_prompt,
         complete=_complete(item),
         expected_calls=_expected_calls(metadata),
         metadata=metadata,
     )
-    return Submission(
-        project=project,
-        conversation=conversation,
-        body=body,
-        content_hash=content,
-        turn_hashes=links,
-        annotations=annotations,
-        notes=notes + left_out,
-    )
+    return conversation, content
 
 
 def shape_of(item: dict[str, Any]) -> str:
@@ -104,7 +140,7 @@ def shape_of(item: dict[str, Any]) -> str:
 
 
 def _read_metadata(value: Any) -> dict[str, Any]:
-    return {} if value is None else as_object(value)
+    return {} if value is None else as_object(value, "/metadata")
 
 
 def _complete(item: dict[str, Any]) -> bool:
@@ -129,7 +165,9 @@ def _agent_version(item: dict[str, Any], metadata: dict[str, Any], limits: WireL
     return as_name(given, "/agent_version", limits)
 
 
-def _conversation_id(item: dict[str, Any], metadata: dict[str, Any], limits: WireLimits, content: bytes | None) -> str:
+def _conversation_id(
+    item: dict[str, Any], metadata: dict[str, Any], limits: WireLimits, content: Content | None
+) -> str:
     """Find the id; with `content`, also under other names, and else made from it."""
     given = item.get("conversation_id")
     if given is not None or content is None:
@@ -138,7 +176,7 @@ def _conversation_id(item: dict[str, Any], metadata: dict[str, Any], limits: Wir
         if value is not None:
             name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
             return as_name(name, pointer, limits)
-    return f"chat-{content.hex()[:12]}"
+    return f"chat-{content.digest.hex()[:12]}"
 
 
 def _aliases(item: dict[str, Any], metadata: dict[str, Any]) -> Iterable[tuple[str, Any]]:

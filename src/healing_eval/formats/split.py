@@ -87,24 +87,24 @@ class _Splitter:
                 yield from self._array("array")
             elif first != b"{":
                 yield self._junk()
-            elif (end := self._plain_line()) > 0:
-                yield self._item(end)
+            elif line := self._plain_line():
+                yield self._line(line)
             else:
                 yield from self._object()
 
-    def _plain_line(self) -> int:
-        """Measure the line if it is one whole object and no envelope; 0 if not."""
+    def _plain_line(self) -> bytes:
+        """Copy the line if it is one whole object and no envelope; b"" if not."""
         end = self._window.find_newline(0, min(_PLAIN_LINE_BYTES, self._max_bytes))
         if end < 0:
-            return 0
+            return b""
         line = self._window.take(end).rstrip()
         if ENVELOPE_KEY in line:
-            return 0
+            return b""
         try:
             _check(line)
         except (msgspec.DecodeError, RecursionError):
-            return 0
-        return len(line)
+            return b""
+        return line
 
     def _object(self) -> Iterator[RawItem]:
         """Take the object outside of any array, or the items in it if it turns out to be an envelope."""
@@ -177,6 +177,13 @@ class _Splitter:
 
     def _too_large(self, size: int) -> str:
         return f"has {size} bytes, the limit is {self._max_bytes}"
+
+    def _line(self, line: bytes) -> RawItem:
+        """Take a line that was copied."""
+        item = RawItem(self._count, self._window.line, line)
+        self._count += 1
+        self._window.drop_within_line(len(line))
+        return item
 
     def _item(self, length: int, problem: str | None = None, container: Container = "stream") -> RawItem:
         raw = self._window.take(length).rstrip()

@@ -24,17 +24,18 @@ ERROR_STATUSES = frozenset({"error", "errored", "fail", "failed", "failure", "ex
 
 Words such as "cancelled" or "denied" are left out: an order that was looked up may well be cancelled."""
 
+_FLAGS = frozenset({"success", "ok", "isError", "is_error"})
 _EXPLANATIONS = ("message", "error_message", "detail", "reason", "description")
 
 
-def read_definitions(value: Any) -> tuple[ToolDefinition, ...]:
-    """Read `tools`; null and absent mean that nothing is known about them."""
-    if value is None:
-        return ()
+def read_definitions(value: Any, pointer: str = "") -> tuple[ToolDefinition, ...]:
+    """Read `tools`."""
     definitions: list[ToolDefinition] = []
-    for index, raw in enumerate(as_array(value)):
-        with inside(f"/{index}"):
+    for index, raw in enumerate(as_array(value, pointer)):
+        try:
             definitions.append(_read_definition(raw))
+        except InvalidInput as error:
+            raise within(f"{pointer}/{index}", error) from None
     return tuple(definitions)
 
 
@@ -92,16 +93,22 @@ def _read_call(raw: Any) -> ToolCall:
     place = "/call_id"
     if call_id is None:
         call_id, place = table.get("id"), "/id"
-    if isinstance(call_id, bool) or not isinstance(call_id, int | str | None):
-        raise wrong("a string", call_id, pointer=place)
+    if call_id is not None and type(call_id) is not str:
+        call_id = _numeric_id(call_id, place)
     return ToolCall(
-        tool_name=name,
-        parameters=parameters,
-        result=read_result(table.get("result")),
-        latency_ms=None if latency is None else as_number(latency, "/latency_ms", low=0),
-        call_id=None if call_id is None else str(call_id),
-        malformed_arguments=malformed,
+        name,
+        parameters,
+        read_result(table.get("result")),
+        None if latency is None else as_number(latency, "/latency_ms", low=0),
+        call_id,
+        malformed,
     )
+
+
+def _numeric_id(value: Any, pointer: str) -> str:
+    if type(value) is not int:
+        raise wrong("a string", value, pointer=pointer)
+    return str(value)
 
 
 def _tool_name(value: Any, pointer: str) -> str:
@@ -157,10 +164,14 @@ def _error_in(table: dict[str, Any]) -> str | None:
 
 
 def _says_failure(status: Any) -> bool:
-    return isinstance(status, str) and status.strip().lower().replace(" ", "_").replace("-", "_") in ERROR_STATUSES
+    if not isinstance(status, str) or status == "success":  # as nearly always
+        return False
+    return status.strip().lower().replace(" ", "_").replace("-", "_") in ERROR_STATUSES
 
 
 def _flag_says_failure(table: dict[str, Any]) -> bool:
+    if _FLAGS.isdisjoint(table):
+        return False
     denied = table.get("success") is False or table.get("ok") is False
     return denied or table.get("isError") is True or table.get("is_error") is True
 

@@ -14,8 +14,7 @@ from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.revision import RevisionKey, StoredRevision
 from healing_eval.domain.verdict import VerdictRules, weigh
 from healing_eval.errors import InvalidInput
-from healing_eval.formats.item import read_item
-from healing_eval.formats.limits import UNLIMITED
+from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
 from healing_eval.pipeline.retries import Retries
 from healing_eval.pipeline.together import Together
@@ -151,9 +150,9 @@ def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], ret
 
 
 def _read(stored: StoredRevision) -> Conversation | None:
-    """Read a stored body again. Limits are a matter of the door: what was accepted is read."""
+    """Read a stored body again."""
     try:
-        return read_item(stored.body, project=stored.project, limits=UNLIMITED).conversation
+        return read_conversation(stored.body, project=stored.project)
     except InvalidInput as error:
         log.error("revision.unreadable", pointer=error.pointer)
         return None

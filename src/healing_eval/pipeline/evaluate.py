@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter as Tally
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import lru_cache
-from typing import cast
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -31,8 +31,33 @@ PAUSE_EVERY_SECONDS = 0.005
 Evaluated = tuple[int, tuple[Evaluation, ...]]
 """A conversation's index in its batch, and all its evaluations."""
 
-Mailbox = asyncio.Queue[tuple[str, Evaluation] | BaseException]
-"""Evaluations as they come in, each with the name of the evaluator that was asked."""
+
+class Mailbox:
+    """Evaluations as they come in, each with the name of the evaluator that was asked."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[str, Evaluation]] = []
+        self._crash: BaseException | None = None
+        self._arrived = asyncio.Event()
+
+    def put(self, name: str, evaluation: Evaluation) -> None:
+        """Add an evaluation."""
+        self._items.append((name, evaluation))
+        self._arrived.set()
+
+    def crash(self, error: BaseException) -> None:
+        """Let the reader fail with an error."""
+        self._crash = error
+        self._arrived.set()
+
+    async def take(self) -> list[tuple[str, Evaluation]]:
+        """Wait for one evaluation, and take all others that are there as well."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        if self._crash is not None:
+            raise self._crash
+        items, self._items = self._items, []
+        return items
 
 
 async def evaluate(
@@ -65,14 +90,16 @@ async def evaluate_in_groups(
     """
     places = {conversation.key: index for index, conversation in enumerate(conversations)}
     done: list[dict[str, Evaluation]] = [{} for _ in conversations]
-    mailbox: Mailbox = asyncio.Queue()
+    mailbox = Mailbox()
     tasks = [_start(one, conversations, mailbox, slice_seconds) for one in evaluators]
     try:
         left = len(conversations) if evaluators else 0
         while left:
             group: list[Evaluated] = []
             while not group:
-                for name, evaluation in await _all_there(mailbox):
+                arrived = await mailbox.take()
+                _count_statuses([evaluation for _, evaluation in arrived])
+                for name, evaluation in arrived:
                     index = places[evaluation.conversation_key]
                     done[index][name] = evaluation
                     if len(done[index]) == len(evaluators):
@@ -92,22 +119,11 @@ def _start(
 
     def report(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            mailbox.put_nowait(error)
+            mailbox.crash(error)
 
     task = asyncio.create_task(_run(evaluator, conversations, mailbox, slice_seconds))
     task.add_done_callback(report)
     return task
-
-
-async def _all_there(mailbox: Mailbox) -> list[tuple[str, Evaluation]]:
-    """Wait for one evaluation, and take all others that are there as well."""
-    items = [await mailbox.get()]
-    while not mailbox.empty():
-        items.append(mailbox.get_nowait())
-    for item in items:
-        if isinstance(item, BaseException):
-            raise item
-    return cast("list[tuple[str, Evaluation]]", items)
 
 
 async def _run(
@@ -188,16 +204,14 @@ def _failure(error: Exception) -> Failure:
 
 def _deliver(evaluator: Evaluator, conversation: Conversation, given: Evaluation, mailbox: Mailbox) -> None:
     evaluation = _checked(evaluator, conversation, given)
-    mailbox.put_nowait((evaluator.name, evaluation))  # first of all, since the reader waits for each
-    _count(evaluation)
+    mailbox.put(evaluator.name, evaluation)  # first of all, since the reader waits for each
+    if not isinstance(evaluation.result, Abstention):
+        _observe(evaluation, evaluation.result)
 
 
-def _count(evaluation: Evaluation) -> None:
-    name, result = evaluation.evaluator, evaluation.result
-    if isinstance(result, Abstention):
-        _counter(name, "abstained").inc()
-        return
-    _counter(name, "measured" if isinstance(result, Findings) else "failed").inc()
+def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
+    """Tell what it took, and how it failed."""
+    name = evaluation.evaluator
     _timer(name).observe(evaluation.latency_seconds)
     if isinstance(result, Failure):
         telemetry.FAILURES.labels(name, _kinds(result.kind)).inc()
@@ -211,6 +225,20 @@ def _count(evaluation: Evaluation) -> None:
 
 _kinds = telemetry.Bounded()
 _models = telemetry.Bounded()
+
+
+def _status(result: Result) -> str:
+    if isinstance(result, Findings):
+        return "measured"
+    return "abstained" if isinstance(result, Abstention) else "failed"
+
+
+def _count_statuses(evaluations: Sequence[Evaluation]) -> None:
+    """Count evaluations together, as each touch of a metric takes a lock."""
+    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations])
+    for (name, status), count in counts.items():
+        _counter(name, status).inc(count)
+
 
 # Looking a child of a metric up by its labels costs more than counting; there are few, and every evaluation is counted.
 

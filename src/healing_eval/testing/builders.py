@@ -22,7 +22,7 @@ from healing_eval.domain.conversation import (
 from healing_eval.domain.evaluation import Evaluation, Findings, Issue, Result, Score, issue
 from healing_eval.domain.issue_types import ISSUE_TYPES
 from healing_eval.domain.revision import Submission
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import LocalItem, read_item, read_local_item
 from healing_eval.formats.limits import UNLIMITED
 
 PROJECT = "default"
@@ -163,6 +163,11 @@ def a_submission(
     conversation = conversation or a_conversation(project=project)
     read = read_item(msgspec.json.encode(wire_item(conversation)), project=project, limits=UNLIMITED)
     return msgspec.structs.replace(read, annotations=tuple(annotations)) if annotations else read
+
+
+def a_local_item(conversation: Conversation) -> LocalItem:
+    """Make what `evaluate` reads from a file."""
+    return read_local_item(msgspec.json.encode(wire_item(conversation)), project=PROJECT, limits=UNLIMITED)
 
 
 def an_issue(issue_type: str = "tool_failure", *, turn_id: TurnId | None = 2, **parts: Any) -> Issue:

@@ -86,7 +86,8 @@ class LaneWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
         while room := await self._room_before(stop):
-            for deliveries in _in_batches(await self._take(min(room, self._pace.batch))):
+            taken = await self._take(min(room, self._pace.batch))
+            for deliveries in _in_batches(await self._without_those_in_hand(taken)):
                 open_ones = {delivery.revision_key: delivery for delivery in deliveries}
                 task = asyncio.create_task(self._work(deliveries, open_ones))
                 self._in_flight[task] = open_ones
@@ -141,6 +142,19 @@ class LaneWorker:
             log.warning("stream.unreadable", lane=self._lane.name, error=str(error))
             await asyncio.sleep(pace.backoff_seconds)
             return []
+
+    async def _without_those_in_hand(self, taken: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Leave out what is being evaluated now: asking twice would cost twice.
+
+        Another message about it is done with, since the one in hand stands for it; that one itself, handed out again
+        because it takes long, stays as it is.
+        """
+        in_hand = {key: one for open_ones in self._in_flight.values() for key, one in open_ones.items()}
+        again = [one for one in taken if one.revision_key in in_hand]
+        if not again:
+            return taken
+        await self._ack([one for one in again if one.message_id != in_hand[one.revision_key].message_id])
+        return [one for one in taken if one.revision_key not in in_hand]
 
     async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
         """See a batch through; afterwards one log line says what became of it."""

@@ -9,14 +9,14 @@ import msgspec
 from healing_eval.cli.jsonlines import JsonLines
 from healing_eval.cli.offline import Evaluated
 from healing_eval.domain.evaluation import Evaluation, Findings, Missing, Verdict
-from healing_eval.testing.builders import a_conversation, a_submission
+from healing_eval.testing.builders import a_conversation, a_local_item
 
 
 def test_a_line_holds_the_verdict_and_what_every_evaluator_said() -> None:
     out = io.BytesIO()
     verdict = Verdict(0.8, "pass", (Missing("judge", "no model"),))
     evaluation = Evaluation(b"\x00" * 16, "toy", "v1", Findings(0.8))
-    one = Evaluated(a_submission(a_conversation("a/ü")), 2, verdict, (evaluation,))
+    one = Evaluated(a_local_item(a_conversation("a/ü")), 2, verdict, (evaluation,))
 
     JsonLines(out).write([one, one])
 

@@ -9,14 +9,14 @@ import pytest
 from healing_eval.cli.offline import BATCH, Evaluated, OfflineRun
 from healing_eval.cli.reading import Refused
 from healing_eval.domain.evaluation import Abstention, Failure
-from healing_eval.domain.revision import Submission
-from healing_eval.testing.builders import a_conversation, a_submission, a_turn
+from healing_eval.formats.item import LocalItem
+from healing_eval.testing.builders import a_conversation, a_local_item, a_turn
 from healing_eval.wiring import Panel
 
 
-def submission(conversation_id: str, text: str = "hello", *, answered: bool = True) -> Submission:
+def item(conversation_id: str, text: str = "hello", *, answered: bool = True) -> LocalItem:
     turns = [a_turn(1, "user", text)] + ([a_turn(2, "assistant", "Yes.")] if answered else [])
-    return a_submission(a_conversation(conversation_id, turns))
+    return a_local_item(a_conversation(conversation_id, turns))
 
 
 class Outcome:
@@ -39,15 +39,15 @@ def outcome(toy_panel: Panel) -> Outcome:
 async def test_everything_comes_out_in_the_order_in_which_it_went_in(outcome: Outcome) -> None:
     names = [f"c{n}" for n in range(3 * BATCH + 5)]
 
-    await outcome.run.run(submission(name) for name in names)
+    await outcome.run.run(item(name) for name in names)
 
-    assert [one.submission.conversation.conversation_id for one in outcome.done] == names
+    assert [one.item.conversation.conversation_id for one in outcome.done] == names
     assert max(outcome.batches) == BATCH
     assert outcome.run.summary.total.passes == len(names)
 
 
 async def test_a_conversation_without_the_agent_is_never_scored(outcome: Outcome) -> None:
-    await outcome.run.run([submission("a", answered=False), submission("b")])
+    await outcome.run.run([item("a", answered=False), item("b")])
 
     unevaluable, scored = outcome.done
     assert (unevaluable.verdict.overall, unevaluable.verdict.outcome) == (None, "unknown")
@@ -58,14 +58,14 @@ async def test_a_conversation_without_the_agent_is_never_scored(outcome: Outcome
 
 
 async def test_a_repetition_is_left_out_and_a_change_is_another_revision(outcome: Outcome) -> None:
-    await outcome.run.run([submission("a"), submission("a"), submission("a", "again")])
+    await outcome.run.run([item("a"), item("a"), item("a", "again")])
 
     assert [(one.revision, one.verdict.outcome) for one in outcome.done] == [(1, "pass"), (2, "fail")]
     assert (outcome.run.repeats.duplicates, outcome.run.repeats.revised) == (1, 1)
 
 
 async def test_an_evaluator_that_breaks_costs_its_own_evaluation_only(outcome: Outcome) -> None:
-    await outcome.run.run([submission("a"), submission("b", "crash"), submission("c")])
+    await outcome.run.run([item("a"), item("b", "crash"), item("c")])
 
     results = [one.evaluations[0].result for one in outcome.done]
     assert isinstance(results[1], Failure)
@@ -75,14 +75,14 @@ async def test_an_evaluator_that_breaks_costs_its_own_evaluation_only(outcome: O
 async def test_what_cannot_be_read_is_handed_on_and_the_rest_goes_on(outcome: Outcome) -> None:
     refused = Refused("file", "is not JSON")
 
-    await outcome.run.run([refused, submission("a"), refused])
+    await outcome.run.run([refused, item("a"), refused])
 
     assert outcome.refused == [refused, refused]
     assert len(outcome.done) == 1
 
 
 async def test_an_abstention_is_told_and_not_scored(outcome: Outcome) -> None:
-    alone = a_submission(a_conversation("a", [a_turn(1, "assistant", "hello?")]))
+    alone = a_local_item(a_conversation("a", [a_turn(1, "assistant", "hello?")]))
 
     await outcome.run.run([alone])
 

@@ -12,20 +12,20 @@ import pytest
 
 from healing_eval.cli.reading import CHUNK, Reader, Refused, size_of
 from healing_eval.config import Limits
-from healing_eval.domain.revision import Submission
+from healing_eval.formats.item import LocalItem
 from healing_eval.testing.builders import a_conversation, a_turn, wire_item
 
 TWO = [wire_item(a_conversation("a")), wire_item(a_conversation("b"))]
 CHAT = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
 
 
-def read(*files: Path) -> list[Submission | Refused]:
+def read(*files: Path) -> list[LocalItem | Refused]:
     return list(Reader("default", Limits(), lambda n: None).read([str(file) for file in files]))
 
 
-def ids(found: list[Submission | Refused]) -> list[str]:
+def ids(found: list[LocalItem | Refused]) -> list[str]:
     assert not [one for one in found if isinstance(one, Refused)]
-    return [one.conversation.conversation_id for one in found if isinstance(one, Submission)]
+    return [one.conversation.conversation_id for one in found if isinstance(one, LocalItem)]
 
 
 def write(folder: Path, content: bytes, name: str = "file.json") -> Path:
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_says_where_and_the_rest_is_read(tmp_path: Path) -> 
 
     first, second, third = read(file)
 
-    assert isinstance(first, Submission)
+    assert isinstance(first, LocalItem)
     assert isinstance(second, Refused)
     assert (second.file, second.line) == (str(file), 2)
     assert isinstance(third, Refused)
@@ -95,7 +95,7 @@ def test_damaged_gzip_costs_only_what_comes_after(tmp_path: Path, damage: Callab
 
     refused = [str(one) for one in found if isinstance(one, Refused)]
     assert any("gzip data" in one for one in refused)
-    assert ids([one for one in found if isinstance(one, Submission)])[-2:] == ["a", "b"]
+    assert ids([one for one in found if isinstance(one, LocalItem)])[-2:] == ["a", "b"]
 
 
 def test_unpacking_never_holds_more_than_a_chunk_of_a_bomb(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_text_is_never_taken_for_binary(tmp_path: Path, before: bytes) -> None:
     odd = b'{"conversation_id": "odd \x00\x01"}\n'
     file = write(tmp_path, before + odd + msgspec.json.encode(TWO[0]))
 
-    read_ids = [one.conversation.conversation_id for one in read(file) if isinstance(one, Submission)]
+    read_ids = [one.conversation.conversation_id for one in read(file) if isinstance(one, LocalItem)]
 
     assert read_ids == ["a"]
 
@@ -201,7 +201,7 @@ def test_a_message_among_conversations_costs_only_itself(tmp_path: Path) -> None
 
     found = read(file)
 
-    assert [type(one) for one in found] == [Submission, Refused, Submission]
+    assert [type(one) for one in found] == [LocalItem, Refused, LocalItem]
 
 
 def test_a_file_without_a_conversation_is_mentioned(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from healing_eval.domain.conversation import ExpectedCall, conversation_key
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput, LimitExceeded
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import LocalItem, read_conversation, read_item, read_local_item
 from healing_eval.formats.limits import UNLIMITED, WireLimits
 
 LIMITS = WireLimits(turns=4, id_characters=40)
@@ -29,6 +29,10 @@ def chat(**changes: Any) -> dict[str, Any]:
 def read(value: Any, **options: Any) -> Submission:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return read_item(raw, project="p", limits=LIMITS, **options)
+
+
+def read_local(value: Any) -> LocalItem:
+    return read_local_item(json.dumps(value).encode(), project="p", limits=LIMITS)
 
 
 def refusal(value: Any, **options: Any) -> InvalidInput:
@@ -181,6 +185,7 @@ def test_files_may_leave_names_out_of_our_own_shape_too() -> None:
 )
 def test_order_of_names_feedback_metadata_and_complete_are_not_content(changes: dict[str, Any]) -> None:
     assert read(item(**changes)).content_hash == read(item()).content_hash
+    assert read_local(item(**changes)).fingerprint == read_local(item()).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -196,6 +201,7 @@ def test_order_of_names_feedback_metadata_and_complete_are_not_content(changes: 
 )
 def test_every_part_of_the_content_changes_the_hash(changes: dict[str, Any]) -> None:
     assert read(item(**changes)).content_hash != read(item()).content_hash
+    assert read_local(item(**changes)).fingerprint != read_local(item()).fingerprint
 
 
 def test_the_chain_of_a_longer_conversation_begins_with_that_of_the_shorter() -> None:
@@ -203,6 +209,21 @@ def test_the_chain_of_a_longer_conversation_begins_with_that_of_the_shorter() ->
 
     assert read(longer).turn_hashes[:1] == read(item()).turn_hashes
     assert len(read(longer).turn_hashes) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        item(feedback={"user_rating": 9}, metadata={"a": 1}, tools=[{"name": "t"}], complete=False),
+        chat(model="m", tools=[{"name": "t"}]),
+    ],
+)
+def test_a_conversation_is_read_alike_at_the_door_from_a_file_and_from_the_store(value: dict[str, Any]) -> None:
+    submission = read(value)
+
+    assert read_conversation(submission.body, project="p") == submission.conversation
+    assert read_local(value).conversation == submission.conversation
+    assert read_local(value).notes == submission.notes
 
 
 def test_turns_never_continue_messages() -> None:

@@ -32,6 +32,27 @@ def test_a_whole_turn_is_read() -> None:
     assert (turn.tool_calls[0].latency_ms, turn.tool_calls[0].call_id) == (12.5, "k")
 
 
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"turn_id": 1, "role": "user", "content": "", "timestamp": "2026-01-31T12:00:00Z", "unknown": 1},
+        {"turn_id": 1, "role": "assistant", "tool_calls": [CALL]},
+        {"turn_id": 1, "role": "assistant", "content": None, "timestamp": None, "tool_calls": [CALL]},
+        {"turn_id": 1, "role": "tool", "content": "x", "timestamp": "2026-01-31T12:00:00+02:00"},
+        {"turn_id": 1, "role": "system", "content": "x", "timestamp": "2026-01-31T12:00:00", "tool_calls": []},
+    ],
+)
+def test_a_turn_is_read_alike_whatever_stands_beside_it(turn: dict[str, Any]) -> None:
+    assert read(turn) == read(turn, {"role": "human", "content": ["hello"]})[:1]
+
+
+def test_a_turn_that_holds_nothing_or_has_the_id_of_another_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="/turns/0/content: is missing"):
+        read({"turn_id": 1, "role": "assistant", "tool_calls": []})
+    with pytest.raises(InvalidInput, match="/turns/1/turn_id: turn_id 1 is already that of turn 0"):
+        read(TURN | {"turn_id": 1}, TURN | {"turn_id": 1})
+
+
 def test_a_turn_without_an_id_is_called_by_its_position() -> None:
     assert [turn.turn_id for turn in read(TURN, TURN | {"turn_id": None})] == [1, 2]
 

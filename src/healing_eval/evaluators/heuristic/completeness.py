@@ -62,7 +62,7 @@ def broken_off(text: str) -> str | None:
         return "a comma at the end"
     if tail[-1] == "-" and tail[-2].isalpha():
         return "a word cut by a hyphen"
-    if _opens_parenthesis(tail):
+    if "(" in tail and _opens_parenthesis(tail):
         return "an open parenthesis"
     return "a word that cannot end a sentence" if tail.rsplit(None, 1)[-1] in _DANGLING else None
 

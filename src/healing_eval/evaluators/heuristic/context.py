@@ -24,11 +24,8 @@ class Reply(msgspec.Struct, frozen=True):
     turn: Turn
     text: str
     """Stripped."""
-
-    @property
-    def calls(self) -> bool:
-        """Whether it also calls a tool, so that its text is a remark on the way."""
-        return bool(self.turn.tool_calls)
+    calls: bool
+    """Whether it also calls a tool, so that its text is a remark on the way."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -54,7 +51,7 @@ def read_context(conversation: Conversation, options: Options, patterns: tuple[t
             continue
         text = turn.content.strip()
         if text[:1].isalnum() or _VISIBLE.search(text):  # nearly all begin with a letter, and to look is cheaper
-            replies.append(Reply(turn, text))
+            replies.append(Reply(turn, text, bool(turn.tool_calls)))
         elif not turn.tool_calls:
             silent.append(turn)
     return Context(conversation, options, patterns, tuple(replies), tuple(silent), measure(conversation))

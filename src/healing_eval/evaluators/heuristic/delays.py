@@ -6,9 +6,6 @@ own tool call. A user who comes back the next day is no delay, nor is a reminder
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn, TurnId
@@ -22,11 +19,8 @@ class TurnDelay(msgspec.Struct, frozen=True):
     """Since the turn before it, by timestamps; None when that cannot be told."""
     tool_ms: tuple[tuple[str, float], ...] = ()
     """Tool name and latency of each call whose latency is known."""
-
-    @property
-    def all_tools_ms(self) -> float:
-        """The latencies of all its calls together."""
-        return sum(latency for _, latency in self.tool_ms) if self.tool_ms else 0.0
+    all_tools_ms: float = 0.0
+    """The latencies of all its calls together."""
 
 
 class Delays(msgspec.Struct, frozen=True):
@@ -42,27 +36,28 @@ def measure(conversation: Conversation) -> Delays:
     """Measure what timestamps and tool latencies tell."""
     found: list[TurnDelay] = []
     out_of_order = 0
-    for before, turn in pairwise((None, *conversation.turns)):
-        if turn is None or turn.role != "assistant":
-            continue
-        seconds = _answer_seconds(before, turn)
-        if seconds is not None and seconds < 0:
-            out_of_order += 1
-            seconds = None
-        tools = tuple(_tool_latencies(turn)) if turn.tool_calls else ()
-        if seconds is not None or tools:
-            found.append(TurnDelay(turn.turn_id, seconds, tools))
+    before: Turn | None = None
+    for turn in conversation.turns:
+        if turn.role == "assistant":
+            seconds = None if before is None else _answer_seconds(before, turn)
+            if seconds is not None and seconds < 0:
+                out_of_order += 1
+                seconds = None
+            if turn.tool_calls and (tools := _tool_latencies(turn)):
+                found.append(TurnDelay(turn.turn_id, seconds, tools, sum([latency for _, latency in tools])))
+            elif seconds is not None:
+                found.append(TurnDelay(turn.turn_id, seconds))
+        before = turn
     return Delays(tuple(found), out_of_order)
 
 
-def _tool_latencies(turn: Turn) -> Iterator[tuple[str, float]]:
-    for call in turn.tool_calls:
-        if call.latency_ms is not None and call.latency_ms >= 0:
-            yield call.tool_name, call.latency_ms
+def _tool_latencies(turn: Turn) -> tuple[tuple[str, float], ...]:
+    known = [(call.tool_name, call.latency_ms) for call in turn.tool_calls if call.latency_ms is not None]
+    return tuple([one for one in known if one[1] >= 0])
 
 
-def _answer_seconds(before: Turn | None, turn: Turn) -> float | None:
-    if before is None or before.timestamp is None or turn.timestamp is None:
+def _answer_seconds(before: Turn, turn: Turn) -> float | None:
+    if before.timestamp is None or turn.timestamp is None:
         return None
     waits = before.role in ("user", "tool") or (before.role == "assistant" and bool(before.tool_calls))
     return (turn.timestamp - before.timestamp).total_seconds() if waits else None

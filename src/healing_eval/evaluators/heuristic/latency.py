@@ -21,17 +21,20 @@ def check(context: Context) -> Iterator[Issue]:
     """Report slow tool calls, turns slow by all their calls together, and slow answers."""
     options = context.options
     for delay in context.delays.turns:
+        if within_limits(delay, options):
+            continue
         worst = 0
         for name, latency in delay.tool_ms:
             severity = _grade(latency, options.tool_warn_ms, options.tool_error_ms)
             if severity:
                 worst = max(worst, _RANK[severity])
                 yield _slow_tool(delay, name, latency, severity, options)
-        total = delay.all_tools_ms
-        severity = _grade(total, options.tool_warn_ms, options.tool_error_ms)
-        if severity and _RANK[severity] > worst:
-            worst = _RANK[severity]
-            yield _slow_calls(delay, total, severity, options)
+        if len(delay.tool_ms) > 1:
+            total = delay.all_tools_ms
+            severity = _grade(total, options.tool_warn_ms, options.tool_error_ms)
+            if severity and _RANK[severity] > worst:
+                worst = _RANK[severity]
+                yield _slow_calls(delay, total, severity, options)
         seconds = delay.answer_seconds
         severity = None if seconds is None else _grade(seconds, options.turn_warn_seconds, options.turn_error_seconds)
         if seconds is not None and severity and _RANK[severity] > worst:

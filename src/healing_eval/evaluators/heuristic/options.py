@@ -27,7 +27,10 @@ class FormatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def demands(self) -> bool:
         """Whether there is anything to check."""
-        return self != FormatOptions()
+        return self != _ANY_FORM
+
+
+_ANY_FORM = FormatOptions()
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,10 +32,12 @@ _NUMBERS_AND_NAMES = re.compile(r"\d+|[A-Z]\w+")
 
 def check(context: Context) -> Iterator[Issue]:
     """Report repeated turns, and loops of texts and of tool calls."""
-    spoken = [(reply, _normalised(reply.text)) for reply in context.replies if not reply.calls]
-    yield from _repeated(context, spoken)
-    if len({text for _, text in spoken}) < len(spoken):
-        yield from _text_loops(spoken)
+    answers = [reply for reply in context.replies if not reply.calls]
+    if len(answers) > 1:
+        spoken = [(reply, _normalised(reply.text)) for reply in answers]
+        yield from _repeated(context, spoken)
+        if len({text for _, text in spoken}) < len(spoken):
+            yield from _text_loops(spoken)
     calls = [(turn, call) for turn in context.conversation.turns for call in turn.tool_calls]
     for place, period in _cycles(calls, _same_call):
         turn, call = calls[place]
@@ -112,13 +114,14 @@ def _cycles(steps: Sequence[T], same: Callable[[T, T], bool]) -> Iterator[tuple[
     Yields:
         Place of the step that completed the third round, and the period; each loop once, by its shortest period.
     """
-    if len(steps) < _ROUNDS:
+    longest = min(_MAX_PERIOD, len(steps) // _ROUNDS)
+    if not longest:
         return
-    runs = [0] * (_MAX_PERIOD + 1)
+    runs = [0] * (longest + 1)
     inside = False
     for place, step in enumerate(steps):
         looping = 0
-        for period in range(1, min(place, _MAX_PERIOD) + 1):
+        for period in range(1, min(place, longest) + 1):
             runs[period] = runs[period] + 1 if same(steps[place - period], step) else 0
             if not looping and runs[period] >= period * (_ROUNDS - 1):
                 looping = period

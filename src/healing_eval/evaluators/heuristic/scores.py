@@ -26,14 +26,14 @@ def scores(context: Context, issues: list[Issue]) -> Iterator[Score]:
 def _latency(context: Context) -> Iterator[Score]:
     delays = context.delays.turns
     if delays:
-        within = sum(within_limits(delay, context.options) for delay in delays)
+        within = sum([within_limits(delay, context.options) for delay in delays])
         yield Score("latency", within / len(delays), f"{within} of {len(delays)} timed turns within the thresholds")
 
 
 def _tool_success(context: Context) -> Iterator[Score]:
     results = [c.result for turn in context.conversation.turns for c in turn.tool_calls if c.result is not None]
     if results:
-        succeeded = sum(not result.failed for result in results)
+        succeeded = [result.error for result in results].count(None)
         yield Score("tool_success", succeeded / len(results), f"{succeeded} of {len(results)} tool calls succeeded")
 
 
