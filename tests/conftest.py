@@ -44,6 +44,14 @@ def postgresql() -> Iterator[Postgresql]:
     server.remove()
 
 
+@pytest.fixture
+def own_postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL of one's own, not started yet, to be disturbed at will."""
+    server = made_or_skipped(Postgresql)
+    yield server
+    server.remove()
+
+
 def a_redis(**how: Any) -> RedisServer:
     """Make a Redis, not started yet."""
     return made_or_skipped(lambda: RedisServer(**how))

@@ -63,6 +63,7 @@ class Ledger(Protocol):
         """Connect and bring the schema up to date.
 
         Raises:
+            ConfigError: the server refuses us, or cannot do what we need.
             BackendError: the store cannot be reached or is of a newer version.
         """
         ...

@@ -26,14 +26,15 @@ class Capabilities:
             ConfigError: the server refuses us, or is too old.
             BackendError: it does not answer now.
         """
+        here = f"setting 'stream_url': redis at {self._shown}"
         try:
             needed, removes = await self._link.ask("COMMAND", "INFO", NEEDED, REMOVES)
         except BackendError as error:
             if isinstance(error.__cause__, AuthenticationError) or _refuses_us(refused(error)):
-                raise ConfigError(f"redis at {self._shown} refuses us: {error.__cause__}") from error
+                raise ConfigError(f"{here} refuses us: {error.__cause__}") from error
             raise
         if not needed:
-            raise ConfigError(f"redis at {self._shown} is too old: it has no {NEEDED}; 6.2 or newer is needed")
+            raise ConfigError(f"{here} is too old: it has no {NEEDED}; 6.2 or newer is needed")
         self._removes = bool(removes)
 
     async def removes_at_once(self) -> bool:
@@ -51,4 +52,10 @@ class Capabilities:
 
 
 def _refuses_us(answer: str | None) -> bool:
-    return answer is not None and answer.startswith(("NOAUTH", "WRONGPASS", "NOPERM"))
+    return answer is not None and answer.startswith(_REFUSALS)
+
+
+_REFUSALS = (
+    *("NOAUTH", "WRONGPASS", "NOPERM"),
+    *("DB index is out of range", "value is out of range", "SELECT is not allowed in cluster mode"),  # the database
+)
