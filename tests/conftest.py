@@ -44,14 +44,6 @@ def postgresql() -> Iterator[Postgresql]:
     server.remove()
 
 
-@pytest.fixture
-def own_postgresql() -> Iterator[Postgresql]:
-    """A PostgreSQL of one's own, not started yet, to be disturbed at will."""
-    server = made_or_skipped(Postgresql)
-    yield server
-    server.remove()
-
-
 def a_redis(**how: Any) -> RedisServer:
     """Make a Redis, not started yet."""
     return made_or_skipped(lambda: RedisServer(**how))
@@ -101,6 +93,20 @@ def new_redis() -> Iterator[Callable[..., RedisServer]]:
 
     def make(**how: Any) -> RedisServer:
         made.append(a_redis(**how))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.remove()
+
+
+@pytest.fixture
+def new_postgresql() -> Iterator[Callable[..., Postgresql]]:
+    """Make a PostgreSQL of one's own, to be started and disturbed at will."""
+    made: list[Postgresql] = []
+
+    def make(**how: Any) -> Postgresql:
+        made.append(made_or_skipped(lambda: Postgresql(**how)))
         return made[-1]
 
     yield make

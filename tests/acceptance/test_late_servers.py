@@ -40,6 +40,12 @@ Start = Callable[..., Started]
 
 
 @pytest.fixture
+def own_postgresql(new_postgresql: Callable[..., Postgresql]) -> Postgresql:
+    """One that is not started yet."""
+    return new_postgresql()
+
+
+@pytest.fixture
 def start(own_postgresql: Postgresql, new_redis: Callable[..., RedisServer], tmp_path: Path) -> Iterator[Start]:
     """Start verbs on servers that are not there yet; what still runs is killed in the end."""
     started: list[Started] = []
