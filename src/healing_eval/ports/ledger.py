@@ -68,6 +68,15 @@ class Ledger(Protocol):
         """
         ...
 
+    async def about(self) -> str:
+        """Say in a few words what answers: program, version, schema. A server is asked without changing anything.
+
+        Raises:
+            ConfigError: the server refuses us, or cannot do what we need.
+            BackendError: the store cannot be reached or is of a newer version.
+        """
+        ...
+
     async def make_room(self) -> None:
         """Prepare for what will be accepted in the coming months; done by `open`, and to be repeated daily.
 

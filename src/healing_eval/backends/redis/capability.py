@@ -37,6 +37,23 @@ class Capabilities:
             raise ConfigError(f"{here} is too old: it has no {NEEDED}; 6.2 or newer is needed")
         self._removes = bool(removes)
 
+    async def program(self) -> str:
+        """Name the program and its version, as far as we may know.
+
+        Raises:
+            BackendError: it does not answer now.
+        """
+        try:
+            told: str = (await self._link.ask("INFO", "server")).decode(errors="replace")
+        except BackendError as error:
+            if refused(error) is None:
+                raise
+            return "a Redis whose version we may not ask"
+        fields = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+        if "valkey_version" in fields:
+            return f"Valkey {fields['valkey_version']}"
+        return f"Redis {fields.get('redis_version', 'of an unknown version')}"
+
     async def removes_at_once(self) -> bool:
         """Whether one command of its own acknowledges and removes (Redis 8.2).
 

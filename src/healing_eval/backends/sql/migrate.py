@@ -44,6 +44,20 @@ def is_usable(connection: Connection) -> bool:
     return True
 
 
+def schema_in_words(connection: Connection) -> str:
+    """Say which schema the store has, and what becomes of it at the next start.
+
+    Raises:
+        BackendError: the store is of a version that this one cannot work with.
+    """
+    found = stored_version(connection)
+    if is_usable(connection):
+        return f"schema {found}"
+    if found is None:
+        return f"no schema yet, {HEAD} from the start on"
+    return f"schema {found}, {HEAD} from the start on"
+
+
 def bring_up_to_date(connection: Connection) -> None:
     """Run the missing migrations, within the connection's transaction; one process at a time does so.
 

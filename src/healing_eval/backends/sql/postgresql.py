@@ -129,6 +129,9 @@ _TOUCH = "SELECT pg_current_xact_id()"
 """Takes a transaction id, which is written to the log when the transaction is committed."""
 
 
+_MAY_MAKE = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+
+
 class PostgresqlDatabase(Database):
     """One PostgreSQL database; readers and writers share a pool."""
 
@@ -144,13 +147,28 @@ class PostgresqlDatabase(Database):
             ConfigError: the server refuses us, lacks what we need, or holds what this version cannot work with.
             BackendError: it cannot be reached now.
         """
-        try:
+        with self._setting_named():
             async with self.look() as connection:
                 _check_server(connection)
                 usable = await connection.run_sync(is_usable)
             if not usable:
                 async with self.migrating() as connection:
                     await connection.run_sync(bring_up_to_date)
+
+    async def about(self) -> str:
+        with self._setting_named():
+            async with self.look() as connection:
+                _check_server(connection)
+                ready = await connection.run_sync(is_usable)
+                if not ready and not await raw_connection(connection).fetchval(_MAY_MAKE):
+                    raise BackendError("the user may make no tables, and some are missing")
+            return await super().about()
+
+    @contextmanager
+    def _setting_named(self) -> Generator[None]:
+        """Say which setting led to what failed, and tell what has to be mended from what may be over in a moment."""
+        try:
+            yield
         except BackendError as error:
             kind = ConfigError if _stays(error) else BackendError
             raise kind(f"setting 'store_url', {self._address}: {error}") from error
