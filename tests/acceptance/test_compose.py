@@ -220,3 +220,26 @@ def test_a_real_redis_takes_the_options(new_redis: Callable[..., RedisServer]) -
 
 def asked(server: RedisServer, password: str, command: str) -> str:
     return server.ask_all(f"AUTH {password}\r\n{command}")
+
+
+@pytest.mark.services
+def test_the_api_without_a_key_says_in_one_line_what_to_do_and_starts_nothing(
+    new_postgresql_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    environment = {name: value for name, value in services()["api"]["environment"].items() if value is not None}
+    environment |= {"HEALING_EVAL_STORE_URL": new_postgresql_url, "HEALING_EVAL_STREAM_URL": redis_url, "PATH": ""}
+    command = [*services()["api"]["command"], "--port", "0"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "healing_eval.cli.main", *command],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: '0.0.0.0' can be reached from other machines and there is no API key")
+    assert done.stderr.count("\n") == 1
