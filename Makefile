@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 SOURCES := src tests bench tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts docs fix requirements bench clean
+.PHONY: help setup demo test check lint types contracts docs fix requirements image-check bench clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ fix: setup ## format, and mend what the linter can
 
 requirements: setup ## pin all dependencies anew, with hashes
 	@sh tools/pin-requirements.sh
+
+image-check: setup ## build and start what deploy/Dockerfile makes, without Docker and with the network cut
+	@$(BIN)/python tools/check_image.py
 
 bench: setup ## print every figure we claim (minutes; HEALING_EVAL_REALDATA_DIR adds those on real data)
 	@$(BIN)/python -m bench

@@ -100,6 +100,20 @@ def new_redis() -> Iterator[Callable[..., RedisServer]]:
         server.remove()
 
 
+@pytest.fixture
+def new_postgresql() -> Iterator[Callable[..., Postgresql]]:
+    """Make a PostgreSQL of one's own, to be started and disturbed at will."""
+    made: list[Postgresql] = []
+
+    def make(**how: Any) -> Postgresql:
+        made.append(made_or_skipped(lambda: Postgresql(**how)))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.remove()
+
+
 @pytest.fixture(scope="session")
 def prepared(postgresql: Postgresql) -> str:
     """Name a database that has the schema."""

@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     """Folder of the embedded store; made when needed. One process works on it at a time."""
     store_url: str | None = None
     """Where it is kept: sqlite:///file or postgresql://user:password@host/name. None: SQLite in the data directory."""
+    store_wait_seconds: NonNegativeFloat = 60.0
+    """How long `serve` and `work` wait at start for a store that cannot be reached, in seconds; then it is an error."""
     stream_url: str = "memory://"
     """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
     archive_url: str | None = None

@@ -278,6 +278,8 @@ WAYS_TO_SPEAK = [
     ("settings", "--format", "json"),
     ("doctor",),
     ("--help",),
+    ("serve", "--help"),
+    ("keys", "create", "--help"),
 ]
 
 

@@ -125,6 +125,7 @@ def test_every_group_of_plug_ins_has_a_tenant() -> None:
 def test_no_file_names_this_machine_or_a_package_index() -> None:
     private = re.compile(r"(?:extra-)?index-url|find-links|/simple/|file://|(?<![\w.])/(?:work|farm|opt|root)/")
     texts = [path for path in ROOT.glob("requirements/*") if path.suffix in {".txt", ".in"}] + [ROOT / "Makefile"]
+    texts += [path for path in ROOT.glob("deploy/*") if path.name != ".env"] + [ROOT / "tools/install-release.sh"]
 
     for path in texts:
         assert private.search(path.read_text()) is None, path.name

@@ -17,7 +17,7 @@ from healing_eval.backends.sql.migrate import HEAD, MIGRATIONS, stored_version, 
 from healing_eval.backends.sql.partitions import PARTITIONED
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 from healing_eval.backends.sql.tables import metadata
-from healing_eval.errors import BackendError
+from healing_eval.errors import ConfigError
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission, an_evaluation, an_issue
 from healing_eval.testing.contract_ledger import LANES, close
 from healing_eval.testing.servers.postgresql import Postgresql
@@ -166,7 +166,7 @@ async def test_a_store_too_far_ahead_or_marked_incompatible_is_refused_with_what
     await ledger.open()
     postgresql.sql(change, database=new_postgresql_url.rpartition("/")[2])
 
-    with pytest.raises(BackendError, match=r"store_url.*schema version '\w+'.*newer"):
+    with pytest.raises(ConfigError, match=r"store_url.*schema version '\w+'.*newer"):
         await ledger.open()
 
     await ledger.close()

@@ -23,10 +23,11 @@ from healing_eval.cli.plugins import PluginLine, lines_of
 from healing_eval.cli.stores import fault_of, store_file
 from healing_eval.cli.text import bytes_of
 from healing_eval.config import Settings
-from healing_eval.errors import HealingEvalError
+from healing_eval.errors import BackendError, HealingEvalError, PluginError
+from healing_eval.masking import masked
 from healing_eval.ports.chat_model import ChatMessage, ChatRequest
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import build_model
+from healing_eval.wiring import build_ledger, build_model, build_stream
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -52,8 +53,9 @@ def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
     """Look at everything, one thing after the other."""
     yield check_python()
     yield check_clock(datetime.now(UTC))
-    yield check_data_dir(settings.data_dir)
-    yield check_space(settings.data_dir)
+    if store_file(settings) is not None:
+        yield check_data_dir(settings.data_dir)
+        yield check_space(settings.data_dir)
     extra = check_server_extra()
     yield extra
     serves = extra.status == "ok"
@@ -62,6 +64,8 @@ def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
     yield from check_plugins(settings, [group for group in plugins.GROUPS if serves or not in_extra(group)])
     if serves:
         yield check_store(settings)
+        if urlsplit(settings.stream_url).scheme != "memory":
+            yield asyncio.run(check_stream_server(settings))
     yield asyncio.run(check_model(settings, online=online))
 
 
@@ -161,10 +165,13 @@ def _advice_on(line: PluginLine) -> str:
 
 
 def check_store(settings: Settings) -> Check:
-    """Can the store's file be one, and does SQLite work beside it? Tried out on a database that is thrown away."""
+    """Does the store's server answer? Or can its file be one, and does SQLite work beside it?
+
+    A server is asked and not changed; SQLite is tried out on a database that is thrown away.
+    """
     file = store_file(settings)
     if file is None:
-        return Check("store", "warn", "not tried: it is not the embedded one", "see whether `up` starts")
+        return asyncio.run(check_store_server(settings))
     fault = fault_of(file)
     if fault is not None:
         return Check("store", "fail", fault.reason, fault.advice)
@@ -189,6 +196,43 @@ async def _try_store(file: Path) -> bool:
         return _log_of(file).exists()
     finally:
         await ledger.close()
+
+
+async def check_store_server(settings: Settings) -> Check:
+    """Does the server of the store answer and let us in, and which schema does it hold?"""
+    try:
+        ledger = build_ledger(settings)
+        try:
+            return Check("store", "ok", f"{masked(settings.effective_store_url)}: {await ledger.about()}")
+        finally:
+            await ledger.close()
+    except HealingEvalError as error:
+        return Check("store", "fail", str(error), _advice_on_server(error, "HEALING_EVAL_STORE_URL"))
+
+
+async def check_stream_server(settings: Settings) -> Check:
+    """Does the server of the stream answer and let us in?"""
+    try:
+        stream = build_stream(settings)
+        try:
+            return Check("stream", "ok", f"{masked(settings.stream_url)}: {await stream.about()}")
+        finally:
+            await stream.close()
+    except BackendError as error:
+        return Check("stream", "fail", f"setting 'stream_url': {error}", _advice_on_server(error, _STREAM))
+    except HealingEvalError as error:
+        return Check("stream", "fail", str(error), _advice_on_server(error, _STREAM))
+
+
+_STREAM = "HEALING_EVAL_STREAM_URL"
+
+
+def _advice_on_server(error: HealingEvalError, variable: str) -> str:
+    if isinstance(error, PluginError):
+        return "install the extra it belongs to, or repair it"
+    if isinstance(error, BackendError):
+        return f"start the server, or correct {variable}"
+    return f"correct {variable}, or what the server holds and allows"
 
 
 def _log_of(file: Path) -> Path:

@@ -12,7 +12,7 @@ import click
 
 from healing_eval import __version__
 from healing_eval.cli.exits import BROKEN_PIPE, INTERRUPTED, WRONG_INPUT
-from healing_eval.cli.output import CannotWrite, forget_stdout, writing
+from healing_eval.cli.output import CannotWrite, echo, forget_stdout, writing
 from healing_eval.cli.text import plain
 from healing_eval.errors import HealingEvalError
 
@@ -61,7 +61,9 @@ class Door(click.Group):
         if verb is None:
             return None
         module, _, attribute = verb.target.partition(":")
-        return getattr(import_module(module), attribute)
+        command = getattr(import_module(module), attribute)
+        _print_help_as_output(command, ctx)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -85,6 +87,23 @@ class Door(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with _faults_told():
             return super().invoke(ctx)
+
+
+def _print_help_as_output(command: click.Command, parent: click.Context) -> None:
+    """Let a verb, and the verbs in it, print their help as they print all else: click's own way knows no full disk."""
+    ctx = click.Context(command, parent=parent)
+    option = command.get_help_option(ctx)
+    if option is not None:
+        option.callback = _show_help
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _print_help_as_output(inner, ctx)
+
+
+def _show_help(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        echo(ctx.get_help())
+        ctx.exit()
 
 
 @contextmanager

@@ -11,14 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import structlog
+
 from healing_eval.cli.loops import groups_unwrapped
 from healing_eval.cli.stores import opening_store
 from healing_eval.config import Settings
-from healing_eval.errors import ConfigError, PluginError
+from healing_eval.errors import BackendError, ConfigError, PluginError
 from healing_eval.wiring import Services, build_services
 
 if TYPE_CHECKING:
     from litestar import Litestar
+
+log = structlog.get_logger()
+
+TRY_EVERY_SECONDS = 2.0
+"""How long is waited before a store that could not be reached is tried again."""
 
 Part = Callable[[Services, asyncio.Event], Coroutine[Any, Any, None]]
 """Works until the event is set."""
@@ -26,8 +33,16 @@ Listening = Callable[[str], Awaitable[None]]
 """Told the address once it is listened on."""
 
 
-async def run_parts(settings: Settings, *parts: Part, stop: asyncio.Event | None = None) -> None:
+async def run_parts(
+    settings: Settings, *parts: Part, stop: asyncio.Event | None = None, wait_seconds: float = 0.0
+) -> None:
     """Open the services and run the parts side by side, until `stop` is set, by SIGTERM or SIGINT if by nobody else.
+
+    Args:
+        settings: what to build the services from.
+        parts: what runs; when all of them have returned, so does this.
+        stop: the word to stop, also while the services are being opened.
+        wait_seconds: how long to wait for a store that cannot be reached.
 
     Raises:
         ConfigError: a setting is wrong.
@@ -35,16 +50,50 @@ async def run_parts(settings: Settings, *parts: Part, stop: asyncio.Event | None
     """
     stop = stop or asyncio.Event()
     services = build_services(settings)
-    with opening_store(settings):
-        await services.open()
     try:
         stop_on_signals(stop)
+        if not await _opened(services, stop, wait_seconds):
+            return
         with groups_unwrapped():
             async with asyncio.TaskGroup() as running:
                 for part in parts:
                     running.create_task(part(services, stop))
     finally:
         await services.close()
+
+
+async def _opened(services: Services, stop: asyncio.Event, wait_seconds: float) -> bool:
+    """Open the services, and return True; or False if told to stop before they were open."""
+    opening = asyncio.create_task(_open_patiently(services, wait_seconds))
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([opening, stopped], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        opening.cancel()
+    with suppress(asyncio.CancelledError):
+        await opening
+    return not opening.cancelled()
+
+
+async def _open_patiently(services: Services, wait_seconds: float) -> None:
+    """Open the services, again and again while the store cannot be reached, since it may be starting as well."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    while True:
+        try:
+            with opening_store(services.settings):
+                await services.open()
+        except BackendError as error:
+            left = deadline - loop.time()
+            if wait_seconds and left <= 0:
+                raise BackendError(f"{error}; waited for {wait_seconds:g} s (store_wait_seconds)") from error
+            if left <= 0:
+                raise
+            log.warning("store.unreachable", error=str(error), waiting_seconds=round(left, 1))
+            await asyncio.sleep(min(TRY_EVERY_SECONDS, left))
+        else:
+            return
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

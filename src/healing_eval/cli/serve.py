@@ -11,7 +11,7 @@ import click
 from healing_eval.cli.loops import run_fast
 from healing_eval.cli.processes import run_processes, stop_without
 from healing_eval.cli.running import address_of, require_server_extra, require_servers, run_parts, stop_on_signals
-from healing_eval.cli.up import serve_api
+from healing_eval.cli.up import refuse_strangers, serve_api
 from healing_eval.config import Settings, read_settings
 from healing_eval.masking import masked
 from healing_eval.telemetry import configure_logging
@@ -39,14 +39,15 @@ def serve(host: str | None, port: int | None, workers: int, parent: int | None) 
         return
     on_ready = _announce if parent is None else _say_nothing
     part = partial(serve_api, on_ready=on_ready, shared=parent is not None)
-    run_fast(run_parts(settings, part, partial(_stop_without, parent)))
+    run_fast(run_parts(settings, part, partial(_stop_without, parent), wait_seconds=settings.store_wait_seconds))
 
 
 async def _serve_with(workers: int, settings: Settings) -> None:
-    """Keep the port for all, and start them.
+    """Keep the port for all, and start them once it is known that they can work.
 
     Raises:
-        ConfigError: the address cannot be listened on.
+        ConfigError: a setting is wrong, or the address cannot be listened on or not without API keys.
+        BackendError: the store cannot be opened.
     """
     from healing_eval.api.server import reserve  # noqa: PLC0415 - needs the extra `server`
 
@@ -54,6 +55,9 @@ async def _serve_with(workers: int, settings: Settings) -> None:
     stop_on_signals(stop)
     _, reserved = await reserve(settings.host, settings.port)
     with closing(reserved):
+        await run_parts(settings, refuse_strangers, stop=stop, wait_seconds=settings.store_wait_seconds)
+        if stop.is_set():
+            return
         port = reserved.getsockname()[1]
         _say(address_of(settings.host, port), settings, workers)
         command = ("serve", "--host", settings.host, "--port", str(port))

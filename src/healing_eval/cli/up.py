@@ -58,12 +58,21 @@ async def serve_api(services: Services, stop: asyncio.Event, *, on_ready: Ready,
     from healing_eval.api.app import create_app  # noqa: PLC0415 - needs the extra `server`
 
     host, port = services.settings.host, services.settings.port
-    check_binding(host, keys_exist=bool(await services.catalog.list_keys()))
+    await refuse_strangers(services, stop)
 
     async def ready(address: str) -> None:
         await on_ready(address, services)
 
     await listen(create_app(services), host, port, stop, ready, shared=shared)
+
+
+async def refuse_strangers(services: Services, _stop: asyncio.Event) -> None:
+    """Refuse an address that others reach, while there are no API keys.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    check_binding(services.settings.host, keys_exist=bool(await services.catalog.list_keys()))
 
 
 async def announce(address: str, services: Services) -> None:

@@ -43,7 +43,8 @@ def work(processes: int, concurrency: int | None, lanes: str | None, port: int |
         run_fast(_work_with(processes, settings, chosen))
         return
     crew = partial(run_crew, lanes=chosen, slice_seconds=SLICE_SECONDS)
-    run_fast(run_parts(settings, crew, _serve_operations, partial(_stop_without, parent)))
+    parts = (crew, _serve_operations, partial(_stop_without, parent))
+    run_fast(run_parts(settings, *parts, wait_seconds=settings.store_wait_seconds))
 
 
 def _lanes(named: str | None, settings: Settings) -> tuple[str, ...]:
@@ -63,6 +64,9 @@ def _lanes(named: str | None, settings: Settings) -> tuple[str, ...]:
 async def _work_with(processes: int, settings: Settings, lanes: Sequence[str]) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
+    await run_parts(settings, stop=stop, wait_seconds=settings.store_wait_seconds)  # one process tells what is wrong
+    if stop.is_set():
+        return
     first = settings.worker.port
     ports = [first + place if first else 0 for place in range(processes)]
     shared = ("--concurrency", str(settings.worker.judge_concurrency), "--lanes", ",".join(lanes))

@@ -74,6 +74,16 @@ class Ledger(Protocol):
         """Connect and bring the schema up to date.
 
         Raises:
+            ConfigError: the server refuses us, or cannot do what we need.
+            BackendError: the store cannot be reached or is of a newer version.
+        """
+        ...
+
+    async def about(self) -> str:
+        """Say in a few words what answers: program, version, schema. A server is asked without changing anything.
+
+        Raises:
+            ConfigError: the server refuses us, or cannot do what we need.
             BackendError: the store cannot be reached or is of a newer version.
         """
         ...

@@ -66,6 +66,15 @@ class Stream(Protocol):
         """
         ...
 
+    async def about(self) -> str:
+        """Say in a few words what answers: program and version. Nothing is changed.
+
+        Raises:
+            ConfigError: the server answers, but refuses us or cannot do what we need.
+            BackendError: it does not answer now.
+        """
+        ...
+
     async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
         """Add keys at the end of a lane; on an error some of them may have been added.
 

@@ -333,6 +333,12 @@ class LedgerContract(OpenedLedger):
         assert await ledger.find_by_key("another", key) is None
         assert await ledger.find("another", name) is None
 
+    async def test_it_says_in_one_line_what_it_is(self, ledger: Ledger) -> None:
+        about = await ledger.about()
+
+        assert about.strip() == about != ""
+        assert about.isprintable()
+
     async def test_nothing_is_known_of_a_conversation_that_was_never_sent(self, ledger: Ledger) -> None:
         assert await ledger.find(PROJECT, "never") is None
         assert await ledger.evaluated(b"\0" * 16) is None

@@ -41,6 +41,12 @@ class StreamContract:
         """Read what is there without waiting long."""
         return await stream.read(lane, "worker-1", count=count, wait_seconds=0.01)
 
+    async def test_it_says_in_one_line_what_it_is(self, stream: Stream) -> None:
+        about = await stream.about()
+
+        assert about.strip() == about != ""
+        assert about.isprintable()
+
     async def test_keys_are_read_in_the_order_they_were_appended(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(5))
 

@@ -38,6 +38,7 @@ def read_address(url: str) -> Address:
         unknown = [name for name in options if not (name.startswith("ssl_") and parts.scheme == "rediss")]
         if unknown:
             raise ValueError(f"unknown option {unknown[0]!r}; known: prefix, and ssl_… with rediss://")
+        (parts.hostname or "").encode("idna")
         database = parts.path.strip("/")
         if database and not database.isdecimal():
             raise ValueError(f"the database must be a number, got {database!r}")
@@ -45,7 +46,7 @@ def read_address(url: str) -> Address:
         connecting = dict(parse_url(urlunsplit(parts._replace(query=query))))
     except ValueError as error:
         raise ConfigError(
-            f"{shown!r} is no address of a Redis: {error}; expected redis://[user:password@]host[:port][/database]"
+            f"setting 'stream_url': {shown!r} is no address of a Redis: {error}; expected redis://[user:password@]host[:port][/database]"
         ) from error
     connecting.pop("prefix", None)
     return Address(connecting, prefix, shown)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from healing_eval.backends.sql.migrate import bring_up_to_date, schema_of
+from healing_eval.backends.sql.migrate import bring_up_to_date, schema_in_words, schema_of
 from healing_eval.backends.sql.writes import LastWrite
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import Schema
@@ -23,6 +23,9 @@ RACES = 5
 _LOST_RACES = frozenset({"23505", "23514", "40001", "40P01"})
 """SQLSTATE of what does not happen again: a unique violation, a month whose partition was attached while a row was on
 its way to the default one, a serialization failure and a deadlock."""
+
+
+_PROGRAMS = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
 class Raced(Exception):
@@ -64,6 +67,17 @@ class Database:
         """
         async with self.write() as connection:
             await connection.run_sync(bring_up_to_date)
+
+    async def about(self) -> str:
+        """Say which program and version it is, and which schema it has.
+
+        Raises:
+            BackendError: the database cannot be reached or is of a newer version.
+        """
+        async with self.look() as connection:
+            version = ".".join(map(str, connection.dialect.server_version_info or ("of an unknown version",)))
+            program = _PROGRAMS.get(connection.dialect.name, connection.dialect.name)
+            return f"{program} {version}, {await connection.run_sync(schema_in_words)}"
 
     async def make_room(self, now: datetime) -> None:
         """Prepare for what will be accepted in the months to come, where the database wants that."""

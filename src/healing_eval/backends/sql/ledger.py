@@ -65,6 +65,9 @@ class SqlLedger:
         except BackendError as error:  # there is room for everything, only not the best
             log.warning("ledger.no_room_made", error=str(error))
 
+    async def about(self) -> str:
+        return await self._database.about()
+
     async def make_room(self) -> None:
         await self._database.make_room(self._clock())
 

@@ -55,6 +55,19 @@ def schema_of(connection: Connection) -> Schema:
     return Schema(found, found if usable and found is not None else HEAD)
 
 
+def schema_in_words(connection: Connection) -> str:
+    """Say which schema the store has, and what becomes of it at the next start.
+
+    Raises:
+        BackendError: the store is of a version that this one cannot work with.
+    """
+    schema = schema_of(connection)
+    if schema.stored == schema.wanted:
+        return f"schema {schema.stored}"
+    has = "no schema yet" if schema.stored is None else f"schema {schema.stored}"
+    return f"{has}, {schema.wanted} from the start on"
+
+
 def bring_up_to_date(connection: Connection) -> None:
     """Run the missing migrations, within the connection's transaction; one process at a time does so.
 

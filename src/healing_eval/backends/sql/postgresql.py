@@ -8,8 +8,10 @@ hang, and whatever it did is undone with the connection.
 
 from __future__ import annotations
 
+import math
+import ssl
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -72,6 +74,8 @@ _OPTIONS = {
 }
 """What may stand behind the question mark; `host`, for a socket, is left to the driver."""
 
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
 
 def read_address(url: str) -> Address:
     """Read `postgresql://user:password@host:port/database?option=value`.
@@ -83,6 +87,7 @@ def read_address(url: str) -> Address:
         made = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise ConfigError("setting 'store_url' must be postgresql://user:password@host:port/database") from error
+    _check_place(made)
     if not made.database:
         raise ConfigError(f"setting 'store_url' names no database: {made.render_as_string(hide_password=True)}")
     options: dict[str, Any] = {}
@@ -93,16 +98,38 @@ def read_address(url: str) -> Address:
             known = ", ".join((*_OPTIONS, "host"))
             raise ConfigError(f"setting 'store_url': no option {name!r}; known: {known}")
         field, kind = _OPTIONS[name]
-        try:
-            options[field] = kind(str(value))
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"setting 'store_url': option {name!r} must be a number, got {value!r}") from error
+        options[field] = _read_option(name, str(value), kind)
     host = {name: value for name, value in made.query.items() if name == "host"}
     return Address(made.set(drivername="postgresql+asyncpg", query=host), **options)
 
 
+def _check_place(url: URL) -> None:
+    """Refuse a host or a port that cannot be one, which drivers meet unprepared."""
+    try:
+        (url.host or "").encode("idna")
+    except UnicodeError as error:
+        raise ConfigError(f"setting 'store_url': {url.host!r} cannot be the name of a host") from error
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ConfigError(f"setting 'store_url': the port must be between 1 and 65535, got {url.port}")
+
+
+def _read_option(name: str, text: str, kind: Callable[[str], Any]) -> Any:
+    try:
+        value = kind(text)
+    except ValueError as error:
+        raise ConfigError(f"setting 'store_url': option {name!r} must be a number, got {text!r}") from error
+    if kind is not str and not 0 < value < math.inf:
+        raise ConfigError(f"setting 'store_url': option {name!r} must be above 0, got {text!r}")
+    if name == "sslmode" and value not in _SSL_MODES:
+        raise ConfigError(f"setting 'store_url': option 'sslmode' must be one of {', '.join(_SSL_MODES)}, got {text!r}")
+    return value
+
+
 _TOUCH = "SELECT pg_current_xact_id()"
 """Takes a transaction id, which is written to the log when the transaction is committed."""
+
+
+_MAY_MAKE = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
 
 
 class PostgresqlDatabase(Database):
@@ -114,15 +141,37 @@ class PostgresqlDatabase(Database):
         super().__init__(self._engine, self._engine, one_writer=False, touch=_TOUCH)
 
     async def open(self) -> None:
-        try:
+        """Connect and bring the schema up to date.
+
+        Raises:
+            ConfigError: the server refuses us, lacks what we need, or holds what this version cannot work with.
+            BackendError: it cannot be reached now.
+        """
+        with self._setting_named():
             async with self.look() as connection:
                 _check_server(connection)
                 usable = await connection.run_sync(is_usable)
             if not usable:
                 async with self.patient() as connection:
                     await connection.run_sync(bring_up_to_date)
+
+    async def about(self) -> str:
+        with self._setting_named():
+            async with self.look() as connection:
+                _check_server(connection)
+                ready = await connection.run_sync(is_usable)
+                if not ready and not await raw_connection(connection).fetchval(_MAY_MAKE):
+                    raise BackendError("the user may make no tables, and some are missing")
+            return await super().about()
+
+    @contextmanager
+    def _setting_named(self) -> Generator[None]:
+        """Say which setting led to what failed, and tell what has to be mended from what may be over in a moment."""
+        try:
+            yield
         except BackendError as error:
-            raise BackendError(f"setting 'store_url', {self._address}: {error}") from error
+            kind = ConfigError if _stays(error) else BackendError
+            raise kind(f"setting 'store_url', {self._address}: {error}") from error
 
     async def make_room(self, now: datetime) -> None:
         await make_partitions(self, months_from(now, LATER_MONTHS))
@@ -231,6 +280,20 @@ def errors_translated(answer_seconds: float) -> Generator[None]:
             raise BackendError(f"the database failed: {type(error).__name__}: {error.args[0]}") from error
         except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise BackendError(f"the database cannot be reached: {error.args[0]}") from error
+
+
+_STAYING = frozenset({"0A", "28", "3D", "3F", "42"})
+"""Classes of SQLSTATE that waiting does not mend: not supported, wrong user or password, no such database or schema,
+not allowed."""
+
+
+def _stays(error: BackendError) -> bool:
+    """Tell whether a fault at the start stays until somebody mends it; anything else may be over in a moment."""
+    if error.__cause__ is None:  # our own judgement, of an answer
+        return True
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    state = getattr(cause, "sqlstate", None) or ""
+    return state[:2] in _STAYING or isinstance(cause, (asyncpg.ClientConfigurationError, ssl.SSLError))
 
 
 def _check_server(connection: AsyncConnection) -> None:

@@ -56,6 +56,9 @@ class MemoryStream:
         for lane in lanes:
             self._lane(lane)
 
+    async def about(self) -> str:
+        return "within this process"
+
     async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
         to = self._lane(lane)
         for key in keys:

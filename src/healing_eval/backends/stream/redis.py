@@ -105,6 +105,10 @@ class RedisStream:
         except BackendError as error:
             log.warning("stream.unreachable", error=str(error))
 
+    async def about(self) -> str:
+        await self._capabilities.check()
+        return await self._capabilities.program()
+
     async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
         of = self._lane(lane)
         if of.outbox is None:
