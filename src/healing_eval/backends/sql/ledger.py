@@ -59,7 +59,11 @@ class SqlLedger:
         self._lanes = LaneBits(database)
 
     async def open(self) -> None:
-        await self._database.open()
+        try:
+            await self._database.open()
+        except BaseException:  # who could not open will not close
+            await self._database.close()
+            raise
         try:
             await self.make_room()
         except BackendError as error:  # there is room for everything, only not the best
