@@ -11,6 +11,7 @@ from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.ports.archive import Archive
 from healing_eval.ports.catalog import Catalog
@@ -68,6 +69,7 @@ class Services(msgspec.Struct, frozen=True):
     stream: Stream
     lease: Lease
     panel: Panel
+    backlog: Backlog
     archive: Archive | None = None
 
     async def open(self) -> None:
@@ -77,7 +79,8 @@ class Services(msgspec.Struct, frozen=True):
         await self.stream.open(self.panel.lanes)
 
     async def close(self) -> None:
-        """Close everything, the model included."""
+        """Close everything, the model included; first what may be using the rest."""
+        await self.backlog.close()
         if self.archive is not None:
             await self.archive.close()
         await self.lease.close()
@@ -205,12 +208,14 @@ def build_services(settings: Settings) -> Services:
         ConfigError: a setting is wrong.
         PluginError: a plug-in cannot be loaded.
     """
+    ledger = timed_ledger(build_ledger(settings))
     return Services(
         settings=settings,
-        ledger=timed_ledger(build_ledger(settings)),
+        ledger=ledger,
         catalog=build_catalog(settings),
         stream=timed_stream(build_stream(settings)),
         lease=build_lease(settings),
         panel=build_panel(settings),
+        backlog=Backlog(ledger, settings.limits.backlog),
         archive=build_archive(settings),
     )

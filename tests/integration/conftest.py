@@ -22,6 +22,7 @@ from healing_eval.config import Settings, read_settings
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings
 from healing_eval.domain.verdict import VerdictRules
+from healing_eval.pipeline.backlog import Backlog
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.evaluator import EvaluatorSetup
 from healing_eval.ports.lease import Lease
@@ -57,13 +58,15 @@ class Praise:
 def services_on(settings: Settings) -> Services:
     """Build what `build_services` builds, with one evaluator that needs nothing."""
     url = settings.effective_store_url
+    ledger = cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, url)).from_url(url)
     return Services(
         settings=settings,
-        ledger=cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, url)).from_url(url),
+        ledger=ledger,
         catalog=cast("type[Catalog]", plugins.load_for_url(plugins.CATALOG, url)).from_url(url),
         stream=cast("type[Stream]", plugins.load_for_url(plugins.STREAM, "memory://")).from_url("memory://"),
         lease=cast("type[Lease]", plugins.load_for_url(plugins.LEASE, "memory://")).from_url("memory://"),
         panel=Panel((Praise(),), VerdictRules({"praise": 1.0})),
+        backlog=Backlog(ledger, settings.limits.backlog),
     )
 
 

@@ -10,7 +10,6 @@ from litestar.params import PathParameter
 
 from healing_eval.formats.limits import WireLimits
 from healing_eval.pipeline.access import PROJECT_HEADER, Access, Principal
-from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.ingest import Ingest
 from healing_eval.ports.catalog import Scope
 from healing_eval.wiring import Services
@@ -32,7 +31,6 @@ class Context(msgspec.Struct, frozen=True):
     services: Services
     access: Access
     ingest: Ingest
-    backlog: Backlog
     wire_limits: WireLimits
 
     @classmethod
@@ -44,7 +42,6 @@ class Context(msgspec.Struct, frozen=True):
             services=services,
             access=Access(services.catalog, project_characters=limits.id_characters),
             ingest=Ingest(services.ledger, services.stream, services.panel.lanes_in_use, wire_limits),
-            backlog=Backlog(services.ledger, limits.backlog),
             wire_limits=wire_limits,
         )
 

@@ -33,7 +33,7 @@ class Conversations(Controller):
         """
         principal = await allow(request, "ingest")
         context = context_of(request)
-        context.backlog.check()
+        context.services.backlog.check()
         body = await read_bytes(request, context.services.settings.limits.body_bytes, CONVERSATION_TYPES)
         answer = await context.ingest.ingest(body, request.headers.get("content-type", ""), principal.project)
         note_items(request, len(answer.items))

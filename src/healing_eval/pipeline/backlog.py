@@ -45,6 +45,12 @@ class Backlog:
                 "allows; nothing of this request is stored, send it again later"
             )
 
+    async def close(self) -> None:
+        """Break off a count that goes on, and wait until it has given its connection back."""
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
+
     async def _count(self) -> None:
         started = time.monotonic()
         try:
