@@ -87,7 +87,7 @@ def main() -> None:
     for row in ROWS:
         if given.rows and row.name not in given.rows:
             continue
-        found[row.name] = [uvloop.run(row.measure(plan)) for _ in range(given.rounds)]  # type: ignore[arg-type]
+        found[row.name] = [uvloop.run(row.measure(plan)) for _ in range(given.rounds)]
         show(row, found[row.name])
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))

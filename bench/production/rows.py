@@ -6,8 +6,9 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -54,7 +55,7 @@ class Row(msgspec.Struct, frozen=True):
     unit: str
     must: float
     aim: float
-    measure: Callable[[Plan], Awaitable[Round]]
+    measure: Callable[[Plan], Coroutine[Any, Any, Round]]
     less_is_better: bool = False
 
 

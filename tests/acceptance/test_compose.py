@@ -179,7 +179,7 @@ def test_the_servers_can_only_be_reached_from_inside() -> None:
 
 def test_the_database_is_one_we_work_with_and_takes_all_our_connections() -> None:
     postgres = services()["postgres"]
-    version = int(re.search(r"\d+", postgres["image"])[0])  # pyright: ignore[reportOptionalSubscript]
+    version = int(re.findall(r"\d+", postgres["image"])[0])
     processes = 2 + 2 + 2  # those of both services, and their parents at the start
     pools = 2  # the ledger's and the catalog's
 

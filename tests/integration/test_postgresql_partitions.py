@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,6 +26,7 @@ from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission, an_evaluation, an_issue
 from healing_eval.testing.contract_ledger import LANES, close
+from healing_eval.testing.contract_retention import MonthClock
 from healing_eval.testing.servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.services
@@ -33,24 +34,13 @@ pytestmark = pytest.mark.services
 JANUARY, FEBRUARY, MARCH, APRIL = (Month(2031, number) for number in range(1, 5))
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2031, 1, 31, 23, 59, 59, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def a_month_later(self) -> None:
-        self.now += timedelta(days=28)
+@pytest.fixture
+def clock() -> MonthClock:
+    return MonthClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(new_postgresql_url: str, clock: Clock) -> AsyncGenerator[PostgresqlLedger]:
+async def ledger(new_postgresql_url: str, clock: MonthClock) -> AsyncGenerator[PostgresqlLedger]:
     ledger = PostgresqlLedger(new_postgresql_url, clock)
     await ledger.open()
     yield ledger
@@ -91,7 +81,7 @@ async def test_opening_makes_room_for_this_month_and_two_more(database: Postgres
 
 
 async def test_room_is_made_once_however_many_ask_for_it(
-    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: Clock
+    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: MonthClock
 ) -> None:
     clock.a_month_later()
 
@@ -105,7 +95,7 @@ async def test_what_came_before_its_month_had_a_table_is_kept_and_moves_there(
     new_postgresql_url: str,
     ledger: PostgresqlLedger,
     database: PostgresqlDatabase,
-    clock: Clock,
+    clock: MonthClock,
 ) -> None:
     for _ in range(3):
         clock.a_month_later()
@@ -127,7 +117,7 @@ async def drop(database: PostgresqlDatabase, month: Month) -> None:
 
 
 async def test_a_month_is_dropped_and_others_are_left_alone(
-    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: Clock
+    ledger: PostgresqlLedger, database: PostgresqlDatabase, clock: MonthClock
 ) -> None:
     old = await accepted(ledger, "old")
     clock.a_month_later()
@@ -173,7 +163,7 @@ async def test_a_month_somebody_reads_is_not_waited_for(
 
 
 async def test_only_the_months_that_can_hold_something_are_looked_into(
-    postgresql: Postgresql, new_postgresql_url: str, ledger: PostgresqlLedger, clock: Clock
+    postgresql: Postgresql, new_postgresql_url: str, ledger: PostgresqlLedger, clock: MonthClock
 ) -> None:
     other = await accepted(ledger, "other")
     await close(ledger, "checks", other, an_evaluation(other.conversation_key))

@@ -97,6 +97,10 @@ class Closer:
                     if final:
                         yield await self._stored(final)
 
+    async def end(self) -> None:
+        """Break off a transaction that those who waited for it have given up."""
+        await self._stores.close()
+
     async def _stored(self, results: Sequence[LaneResult]) -> Step:
         return Step([one.revision_key for one in results], stored=sum(await self._stores.write(results)))
 

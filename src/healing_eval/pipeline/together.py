@@ -51,6 +51,12 @@ class Together(Generic[Item, Done]):
             self._writing = asyncio.create_task(self._write_all())
         return await answer
 
+    async def close(self) -> None:
+        """Break off what is being written and not waited for any more; it is undone or done, and nothing in between."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
     async def _write_all(self) -> None:
         """Go on until nobody waits."""
         try:

@@ -127,6 +127,7 @@ class LaneWorker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._closer.end()
 
     async def _take(self, count: int) -> list[Delivery]:
         """Claim what others left, else read what is new; [] after a while without work or with the stream down."""

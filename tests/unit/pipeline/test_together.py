@@ -129,3 +129,17 @@ async def test_a_client_that_has_gone_takes_nothing_from_the_others() -> None:
 
     assert await other == keys_of("b")
     assert gone.cancelled() or gone.cancelling()
+
+
+async def test_what_nobody_waits_for_any_more_can_be_broken_off() -> None:
+    shelf = SlowShelf()
+    shared = adds(shelf)
+    waiting = asyncio.create_task(send(shared, "a"))
+    await shelf.begun.wait()
+    waiting.cancel()
+
+    await shared.close()
+    shelf.go_on.set()
+
+    assert await send(shared, "b") == keys_of("b")
+    assert shelf.transactions == [["a"], ["b"]]

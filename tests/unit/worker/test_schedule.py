@@ -4,19 +4,12 @@ import asyncio
 
 import pytest
 from structlog.testing import capture_logs
+from tests.unit.worker.conftest import Clock
 
 from healing_eval.backends.lease.memory import MemoryLease
 from healing_eval.errors import BackendError
 from healing_eval.worker.schedule import AGAIN_SECONDS, EVERY_SECONDS, Daily
 from healing_eval.worker.turn import Turn
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Chore:
@@ -30,16 +23,6 @@ class Chore:
         self.done += 1
         if self.error is not None:
             raise self.error
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def lease(clock: Clock) -> MemoryLease:
-    return MemoryLease(clock)
 
 
 @pytest.fixture

@@ -3,28 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.unit.worker.conftest import Clock
 
 from healing_eval.backends.lease.memory import MemoryLease
 from healing_eval.errors import BackendError
 from healing_eval.worker.turn import Turn
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def lease(clock: Clock) -> MemoryLease:
-    return MemoryLease(clock)
 
 
 async def test_of_two_processes_one_has_the_turn_until_it_gives_it_back(lease: MemoryLease) -> None:

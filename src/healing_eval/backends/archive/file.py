@@ -142,7 +142,7 @@ def _begin(path: Path) -> IO[bytes]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in path.parent.glob(f"{path.name}.*{_UNFINISHED}"):  # by somebody who was killed
         left.unlink(missing_ok=True)
-    return NamedTemporaryFile("w+b", dir=path.parent, prefix=f"{path.name}.", suffix=_UNFINISHED, delete=False)  # type: ignore[return-value]
+    return NamedTemporaryFile("w+b", dir=path.parent, prefix=f"{path.name}.", suffix=_UNFINISHED, delete=False)
 
 
 def _finish(unfinished: IO[bytes], path: Path) -> None:
