@@ -27,7 +27,7 @@ from healing_eval.evaluators.tool_call.evaluator import ToolCalls
 from healing_eval.evaluators.tool_call.grounding.check import Grounding
 from healing_eval.evaluators.tool_call.options import Options
 from healing_eval.evaluators.tool_call.tools import SchemaShelf, Validator, plain_name
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import read_local_item
 from healing_eval.formats.limits import UNLIMITED
 
 COUNT = 500
@@ -134,7 +134,7 @@ def whole(conversations: Sequence[Conversation], runs: int) -> float:
 
 def load(file: Path | None) -> list[Conversation]:
     lines = file.read_bytes().splitlines() if file else [msgspec.json.encode(one) for one in islice(made_up(), COUNT)]
-    return [read_item(line, project="bench", limits=UNLIMITED).conversation for line in lines]
+    return [read_local_item(line, project="bench", limits=UNLIMITED).conversation for line in lines]
 
 
 def main() -> None:

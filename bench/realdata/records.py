@@ -14,7 +14,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.errors import InvalidInput
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import read_local_item
 from healing_eval.formats.limits import UNLIMITED
 
 SETTING = "HEALING_EVAL_REALDATA_DIR"
@@ -61,7 +61,7 @@ def _records(name: str) -> Iterator[Record]:
             if raw.get("policy"):
                 item.setdefault("system_prompt", raw["policy"])
             try:
-                read = read_item(msgspec.json.encode(item), project="bench", limits=UNLIMITED, derive_ids=True)
+                read = read_local_item(msgspec.json.encode(item), project="bench", limits=UNLIMITED)
             except InvalidInput:
                 continue
             annotations = (raw.get("feedback") or {}).get("annotations") or []

@@ -11,8 +11,7 @@ from healing_eval.api.questions import parameters_named, read_filter
 from healing_eval.api.views import ContentView, ConversationDetail, ConversationPage, ConversationView
 from healing_eval.domain.revision import ConversationHead, StoredRevision
 from healing_eval.errors import NotFound
-from healing_eval.formats.item import read_item
-from healing_eval.formats.limits import UNLIMITED
+from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.annotate import FeedbackAnswer, annotate
 from healing_eval.pipeline.ingest import IngestAnswer
 from healing_eval.ports.ledger import Ledger
@@ -56,12 +55,11 @@ class Conversations(Controller):
         ledger = context_of(request).services.ledger
         head = await find_conversation(ledger, principal.project, conversation_id)
         stored = await _load(ledger, head)
-        # What was accepted once stays readable, whatever the limits are now.
-        submission = read_item(stored.body, project=head.project, limits=UNLIMITED, derive_ids=True)
+        conversation = read_conversation(stored.body, project=head.project)
         said = await ledger.annotations([head.revision_key.conversation_key])
         return ConversationDetail(
             conversation=ConversationView.of(head),
-            content=ContentView.of(submission.conversation),
+            content=ContentView.of(conversation),
             annotations=tuple(one.annotation for one in said),
         )
 

@@ -11,7 +11,6 @@ from typing import Literal
 import msgspec
 
 from healing_eval.domain.annotation import Annotation
-from healing_eval.domain.conversation import Conversation
 
 Status = Literal["pending", "evaluating", "done", "unevaluable", "failed"]
 
@@ -22,7 +21,15 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """One item as it was sent, read and fingerprinted, not stored yet."""
 
     project: str
-    conversation: Conversation
+    key: bytes
+    """The conversation's."""
+    conversation_id: str
+    agent_version: str
+    turn_count: int
+    evaluable: bool
+    """Whether the agent said or did anything."""
+    complete: bool
+    """False while more turns are expected."""
     body: bytes
     """The item's bytes, verbatim but for what `notes` says."""
     content_hash: bytes

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from healing_eval.domain.conversation import Conversation, ExpectedCall, conversation_key
+from healing_eval.domain.conversation import Conversation, ExpectedCall, ToolDefinition, conversation_key
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.canonical import Content
@@ -23,7 +23,8 @@ from healing_eval.formats.limits import UNLIMITED, WireLimits
 from healing_eval.formats.openai_chat import read_messages
 from healing_eval.formats.repair import repair
 from healing_eval.formats.tools import read_definitions
-from healing_eval.formats.wire import read_turns
+from healing_eval.formats.turns import Outline, outline_of
+from healing_eval.formats.wire import outline_turns, read_turns
 
 ID_ALIASES = (
     "conversation_id",
@@ -47,40 +48,51 @@ class LocalItem(msgspec.Struct, frozen=True):
     """As those of a submission."""
 
 
-def read_item(raw: bytes, *, project: str, limits: WireLimits, derive_ids: bool = False) -> Submission:
-    """Read one item.
+def read_item(raw: bytes, *, project: str, limits: WireLimits) -> Submission:
+    """Check one item, and read of it what the store has to know.
 
     Args:
         raw: the item's JSON.
         project: to whom it belongs.
         limits: what the sender may send.
-        derive_ids: find or make missing names for our own shape too, as files have it; for messages that is always so.
 
     Returns:
         The submission. Its body is `raw` itself unless `notes` names repairs; feedback that is wrong is left out, and
-        `notes` says so; its chain has a hash for each entry of
-        the raw array, so with folded tool messages it is longer than the conversation.
+        `notes` says so; its chain has a hash for each entry of the raw array, so with folded tool messages it is longer
+        than the conversation.
 
     Raises:
         InvalidInput: with a JSON Pointer relative to the item.
     """
     body, notes = repair(raw)
     item = decode_object(body)
-    conversation, content = _read(item, project, limits, derive_ids=derive_ids)
-    annotations, left_out = feedback_of(item, limits, [turn.turn_id for turn in conversation.turns])
+    shape = shape_of(item)
+    outline = outline_turns(item, limits) if shape == "turns" else _outline_messages(item, limits)
+    rest = _read_rest(item, shape, outline.entries, limits, lenient=shape == "messages")
+    annotations, left_out = feedback_of(item, limits, outline.turn_ids)
     return Submission(
         project=project,
-        conversation=conversation,
+        key=conversation_key(project, rest.conversation_id),
+        conversation_id=rest.conversation_id,
+        agent_version=rest.content.agent_version,
+        turn_count=len(outline.turn_ids),
+        evaluable=outline.has_agent,
+        complete=rest.complete,
         body=body,
-        content_hash=content.digest,
-        turn_hashes=content.links,
+        content_hash=rest.content.digest,
+        turn_hashes=rest.content.links,
         annotations=annotations,
         notes=notes + left_out,
     )
 
 
+def _outline_messages(item: dict[str, Any], limits: WireLimits) -> Outline:
+    dialogue = read_messages(item, limits)
+    return outline_of(dialogue.turns, dialogue.entries)
+
+
 def read_local_item(raw: bytes, *, project: str, limits: WireLimits) -> LocalItem:
-    """Read one item of a file as `read_item` does, with missing names found or made, and leave out what a store needs.
+    """Read one item of a file, which nobody stores; missing names are found or made for our own shape too.
 
     Raises:
         InvalidInput: with a JSON Pointer relative to the item.
@@ -93,7 +105,7 @@ def read_local_item(raw: bytes, *, project: str, limits: WireLimits) -> LocalIte
 
 
 def read_conversation(body: bytes, *, project: str) -> Conversation:
-    """Read the conversation of an item that was accepted before, and nothing that was stored beside it.
+    """Read the conversation of an item that was accepted before, whatever the limits are now.
 
     Raises:
         InvalidInput: it was never accepted as it is now.
@@ -105,27 +117,49 @@ def read_conversation(body: bytes, *, project: str) -> Conversation:
 def _read(item: dict[str, Any], project: str, limits: WireLimits, *, derive_ids: bool) -> tuple[Conversation, Content]:
     shape = shape_of(item)
     dialogue = read_turns(item, limits) if shape == "turns" else read_messages(item, limits)
+    rest = _read_rest(item, shape, dialogue.entries, limits, lenient=derive_ids or shape == "messages")
+    conversation = Conversation(
+        key=conversation_key(project, rest.conversation_id),
+        conversation_id=rest.conversation_id,
+        agent_version=rest.content.agent_version,
+        turns=dialogue.turns,
+        tools=rest.tools,
+        system_prompt=dialogue.system_prompt,
+        complete=rest.complete,
+        expected_calls=rest.expected_calls,
+        metadata=rest.metadata,
+    )
+    return conversation, rest.content
+
+
+class _Rest(msgspec.Struct, frozen=True):
+    """What is no turn and no message."""
+
+    conversation_id: str
+    content: Content
+    tools: tuple[ToolDefinition, ...]
+    complete: bool
+    expected_calls: tuple[ExpectedCall, ...] | None
+    metadata: dict[str, Any]
+
+
+def _read_rest(item: dict[str, Any], shape: str, entries: list[Any], limits: WireLimits, *, lenient: bool) -> _Rest:
+    """Read all else; `lenient` finds or makes names that are missing."""
     metadata = _read_metadata(item.get("metadata"))
-    lenient = derive_ids or shape == "messages"
     agent_version = _agent_version(item, metadata, limits, lenient=lenient)
     tools = item.get("tools")
     place = "tools"
     if tools is None and shape == "messages":
         place, tools = "functions", item.get("functions")
-    content = Content(shape, agent_version, tools, item.get("system_prompt"), dialogue.entries)
-    conversation_id = _conversation_id(item, metadata, limits, content if lenient else None)
-    conversation = Conversation(
-        key=conversation_key(project, conversation_id),
-        conversation_id=conversation_id,
-        agent_version=agent_version,
-        turns=dialogue.turns,
-        tools=() if tools is None else read_definitions(tools, f"/{place}"),
-        system_prompt=dialogue.system_prompt,
-        complete=_complete(item),
-        expected_calls=_expected_calls(metadata),
-        metadata=metadata,
+    content = Content(shape, agent_version, tools, item.get("system_prompt"), entries)
+    return _Rest(
+        _conversation_id(item, metadata, limits, content if lenient else None),
+        content,
+        () if tools is None else read_definitions(tools, f"/{place}"),
+        _complete(item),
+        _expected_calls(metadata),
+        metadata,
     )
-    return conversation, content
 
 
 def shape_of(item: dict[str, Any]) -> str:

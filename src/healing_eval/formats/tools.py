@@ -18,6 +18,7 @@ import msgspec
 from healing_eval.domain.conversation import ToolCall, ToolDefinition, ToolResult
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.fields import as_array, as_number, as_object, as_text, inside, parse_json, within, wrong
+from healing_eval.formats.plain import PlainCall
 
 ERROR_STATUSES = frozenset({"error", "errored", "fail", "failed", "failure", "exception", "timeout", "timed_out"})
 """What `status` says, in lower case with `_` for space and `-`, when the call failed.
@@ -101,6 +102,20 @@ def _read_call(raw: Any) -> ToolCall:
         read_result(table.get("result")),
         None if latency is None else as_number(latency, "/latency_ms", low=0),
         call_id,
+        malformed,
+    )
+
+
+def read_plain_call(call: PlainCall) -> ToolCall:
+    """Read a call in which everything has the type it should have."""
+    parameters, malformed = read_arguments(call.arguments if call.parameters is None else call.parameters)
+    call_id = call.id if call.call_id is None else call.call_id
+    return ToolCall(
+        call.tool_name,
+        parameters,
+        read_result(call.result),
+        call.latency_ms,
+        call_id if call_id is None or type(call_id) is str else str(call_id),
         malformed,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -33,6 +34,35 @@ class Dialogue(msgspec.Struct, frozen=True):
     """The raw array they were read from, one link of the hash chain each."""
     tools: tuple[ToolDefinition, ...] = ()
     system_prompt: str | None = None
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What the door has to know of turns that were checked."""
+
+    turn_ids: Sequence[TurnId]
+    has_agent: bool
+    """Whether one of them is the agent's."""
+    entries: list[Any]
+    """As those of a dialogue."""
+
+
+class Spoken(Protocol):
+    """A turn, however it was read."""
+
+    @property
+    def turn_id(self) -> TurnId:
+        """How it is called."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """Who speaks."""
+        ...
+
+
+def outline_of(turns: Sequence[Spoken], entries: list[Any]) -> Outline:
+    """Outline what was read from `entries`."""
+    return Outline([turn.turn_id for turn in turns], any(turn.role == "assistant" for turn in turns), entries)
 
 
 def read_entries(item: dict[str, Any], shape: str, limits: WireLimits) -> list[Any]:

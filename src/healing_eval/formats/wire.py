@@ -7,17 +7,24 @@ evaluator to find. Where the meaning is at stake, the item is refused.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from healing_eval.domain.conversation import Role, Turn
+from healing_eval.domain.conversation import Turn
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.fields import as_object, optional_text, shown, within
 from healing_eval.formats.limits import WireLimits
-from healing_eval.formats.tools import read_calls
-from healing_eval.formats.turns import Dialogue, read_content, read_entries, read_role, read_timestamp, read_turn_id
+from healing_eval.formats.plain import PlainTurn, plain_turns
+from healing_eval.formats.tools import read_calls, read_plain_call
+from healing_eval.formats.turns import (
+    Dialogue,
+    Outline,
+    outline_of,
+    read_content,
+    read_entries,
+    read_role,
+    read_timestamp,
+    read_turn_id,
+)
 
 
 def read_turns(item: dict[str, Any], limits: WireLimits) -> Dialogue:
@@ -27,38 +34,27 @@ def read_turns(item: dict[str, Any], limits: WireLimits) -> Dialogue:
         InvalidInput: a turn is not what it should be, or two have the same id.
     """
     entries = read_entries(item, "turns", limits)
-    turns = _plain_turns(item) or _any_turns(entries, limits)
+    plain = plain_turns(item)
+    turns = _any_turns(entries, limits) if plain is None else tuple([_turn_of(one) for one in plain])
     return Dialogue(turns=turns, entries=entries, system_prompt=optional_text(item, "system_prompt"))
 
 
-class _PlainTurn(msgspec.Struct):
-    """A turn in which every field has the type it is meant to have."""
+def outline_turns(item: dict[str, Any], limits: WireLimits) -> Outline:
+    """Check the `turns` of an item as `read_turns` does, and make none of them.
 
-    turn_id: int
-    role: Role
-    content: str | None = None
-    timestamp: datetime | None = None
-    tool_calls: list[Any] | None = None
+    Raises:
+        InvalidInput: as with `read_turns`.
+    """
+    entries = read_entries(item, "turns", limits)
+    turns = plain_turns(item)
+    outline = outline_of(_any_turns(entries, limits) if turns is None else turns, entries)
+    optional_text(item, "system_prompt")
+    return outline
 
 
-class _PlainItem(msgspec.Struct):
-    turns: list[_PlainTurn]
-
-
-def _plain_turns(item: dict[str, Any]) -> tuple[Turn, ...] | None:
-    """Read turns that are all plain, as nearly always, in less time; None if one is to be looked at by itself."""
-    turns: list[Turn] = []
-    try:
-        for one in msgspec.convert(item, _PlainItem).turns:
-            calls = read_calls(one.tool_calls) if one.tool_calls else ()
-            is_silent = one.content is None and not calls
-            if is_silent or (one.timestamp is not None and one.timestamp.tzinfo is not UTC):
-                return None
-            turns.append(Turn(one.turn_id, one.role, one.content or "", one.timestamp, calls))
-    except (msgspec.ValidationError, InvalidInput):
-        return None
-    are_distinct = len({turn.turn_id for turn in turns}) == len(turns)
-    return tuple(turns) if are_distinct else None
+def _turn_of(one: PlainTurn) -> Turn:
+    calls = tuple([read_plain_call(call) for call in one.tool_calls]) if one.tool_calls else ()
+    return Turn(one.turn_id, one.role, one.content or "", one.timestamp, calls)
 
 
 def _any_turns(entries: list[Any], limits: WireLimits) -> tuple[Turn, ...]:

@@ -7,8 +7,8 @@ import msgspec
 from healing_eval.domain.revision import ConversationHead
 from healing_eval.errors import NotFound
 from healing_eval.formats.feedback import read_feedback
-from healing_eval.formats.item import read_item
-from healing_eval.formats.limits import UNLIMITED, WireLimits
+from healing_eval.formats.item import read_conversation
+from healing_eval.formats.limits import WireLimits
 from healing_eval.ports.ledger import Ledger
 
 
@@ -31,7 +31,7 @@ async def annotate(ledger: Ledger, head: ConversationHead, body: bytes, limits: 
     stored = await ledger.load([head.revision_key])
     if not stored:
         raise NotFound("the conversation is gone")
-    turns = read_item(stored[0].body, project=head.project, limits=UNLIMITED, derive_ids=True).conversation.turns
+    turns = read_conversation(stored[0].body, project=head.project).turns
     annotations = read_feedback(body, limits, [turn.turn_id for turn in turns])
     added = await ledger.annotate(head.revision_key.conversation_key, annotations)
     return FeedbackAnswer(received=len(annotations), added=added)

@@ -144,7 +144,7 @@ def _taken(submission: Submission, index: int, receipt: Receipt) -> ItemAnswer:
     return ItemAnswer(
         index=index,
         status=receipt.status,
-        conversation_id=submission.conversation.conversation_id,
+        conversation_id=submission.conversation_id,
         key=key_to_text(key.conversation_key),
         revision=key.revision,
         conversation_status=receipt.conversation_status,

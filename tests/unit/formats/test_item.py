@@ -1,17 +1,20 @@
 """Which conversation is in these bytes, and what is its fingerprint?"""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_eval.domain.conversation import ExpectedCall, conversation_key
+from healing_eval.domain.conversation import Conversation, ExpectedCall, conversation_key
 from healing_eval.domain.revision import Submission
 from healing_eval.errors import InvalidInput, LimitExceeded
 from healing_eval.formats.item import LocalItem, read_conversation, read_item, read_local_item
 from healing_eval.formats.limits import UNLIMITED, WireLimits
+
+Read = TypeVar("Read")
 
 LIMITS = WireLimits(turns=4, id_characters=40)
 TURN = {"turn_id": 1, "role": "user", "content": "hello"}
@@ -31,6 +34,10 @@ def read(value: Any, **options: Any) -> Submission:
     return read_item(raw, project="p", limits=LIMITS, **options)
 
 
+def conversation_in(submission: Submission) -> Conversation:
+    return read_conversation(submission.body, project="p")
+
+
 def read_local(value: Any) -> LocalItem:
     return read_local_item(json.dumps(value).encode(), project="p", limits=LIMITS)
 
@@ -47,14 +54,14 @@ def test_the_bytes_are_kept_verbatim() -> None:
     submission = read(raw)
 
     assert submission.body is raw
-    assert submission.conversation.key == conversation_key("p", "c1")
+    assert submission.key == conversation_key("p", "c1")
     assert submission.notes == ()
 
 
 def test_nul_and_lone_surrogates_become_replacement_characters_and_the_sender_is_told() -> None:
     submission = read(json.dumps(item(turns=[TURN | {"content": "a\0b\ud800"}])).encode())
 
-    assert submission.conversation.turns[0].content == "a\ufffdb\ufffd"
+    assert conversation_in(submission).turns[0].content == "a\ufffdb\ufffd"
     assert b"\\u0000" not in submission.body
     assert submission.notes == ("1 NUL character replaced by U+FFFD", "1 lone surrogate replaced by U+FFFD")
 
@@ -80,7 +87,7 @@ def test_what_is_no_object_is_refused_with_the_place(raw: bytes, reason: str) ->
 
 
 def test_many_brackets_side_by_side_are_not_deep() -> None:
-    assert read(item(metadata={"a": [[]] * 1000})).conversation.metadata == {"a": [[]] * 1000}
+    assert conversation_in(read(item(metadata={"a": [[]] * 1000}))).metadata == {"a": [[]] * 1000}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +148,7 @@ def test_expected_calls_are_read_from_the_metadata() -> None:
         item(metadata={"expected_calls": [{"tool_name": "t", "parameters": {"a": 1}}, {"tool_name": "u"}]})
     )
 
-    assert submission.conversation.expected_calls == (ExpectedCall("t", {"a": 1}), ExpectedCall("u"))
+    assert conversation_in(submission).expected_calls == (ExpectedCall("t", {"a": 1}), ExpectedCall("u"))
 
 
 @pytest.mark.parametrize(
@@ -157,20 +164,20 @@ def test_expected_calls_are_read_from_the_metadata() -> None:
 def test_messages_are_named_as_others_name_them(
     named: dict[str, Any], conversation_id: str, agent_version: str
 ) -> None:
-    conversation = read(chat(**named)).conversation
+    submission = read(chat(**named))
 
-    assert (conversation.conversation_id, conversation.agent_version) == (conversation_id, agent_version)
+    assert (submission.conversation_id, submission.agent_version) == (conversation_id, agent_version)
 
 
 def test_an_id_made_from_the_content_is_stable() -> None:
     first, again = read(chat()), read(chat(metadata={"x": 1}))
 
-    assert first.conversation.conversation_id == again.conversation.conversation_id
-    assert first.conversation.conversation_id == f"chat-{first.content_hash.hex()[:12]}"
+    assert first.conversation_id == again.conversation_id
+    assert first.conversation_id == f"chat-{first.content_hash.hex()[:12]}"
 
 
 def test_files_may_leave_names_out_of_our_own_shape_too() -> None:
-    conversation = read({"turns": [TURN], "session_id": "s"}, derive_ids=True).conversation
+    conversation = read_local({"turns": [TURN], "session_id": "s"}).conversation
 
     assert (conversation.conversation_id, conversation.agent_version) == ("s", "unknown")
     assert refusal({"turns": [TURN]}).pointer == "/agent_version"
@@ -221,9 +228,12 @@ def test_the_chain_of_a_longer_conversation_begins_with_that_of_the_shorter() ->
 def test_a_conversation_is_read_alike_at_the_door_from_a_file_and_from_the_store(value: dict[str, Any]) -> None:
     submission = read(value)
 
-    assert read_conversation(submission.body, project="p") == submission.conversation
-    assert read_local(value).conversation == submission.conversation
+    conversation = conversation_in(submission)
+    assert read_local(value).conversation == conversation
     assert read_local(value).notes == submission.notes
+    assert (submission.key, submission.conversation_id) == (conversation.key, conversation.conversation_id)
+    assert (submission.agent_version, submission.complete) == (conversation.agent_version, conversation.complete)
+    assert (submission.turn_count, submission.evaluable) == (len(conversation.turns), conversation.evaluable)
 
 
 def test_turns_never_continue_messages() -> None:
@@ -297,7 +307,7 @@ def test_every_value_of_a_good_item_is_visible(value: dict[str, Any]) -> None:
 
     submission = read_item(raw, project="p", limits=UNLIMITED)
 
-    conversation = submission.conversation
+    conversation = conversation_in(submission)
     assert submission.body == raw
     assert (conversation.conversation_id, conversation.agent_version) == (
         value["conversation_id"],
@@ -314,13 +324,26 @@ def test_every_value_of_a_good_item_is_visible(value: dict[str, Any]) -> None:
 
 @given(ODD | JSON)
 @settings(max_examples=400, deadline=None)
-def test_odd_json_is_read_or_refused_with_a_reason(value: Any) -> None:
-    try:
-        said = read_item(json.dumps(value).encode(), project="p", limits=LIMITS).conversation.turns
-    except InvalidInput as error:
-        said = error.reason
+def test_odd_json_is_read_or_refused_alike_at_the_door_and_later(value: Any) -> None:
+    raw = json.dumps(value).encode()
 
-    assert said
+    at_door = outcome(lambda: read_item(raw, project="p", limits=UNLIMITED))
+    later = outcome(lambda: read_conversation(raw, project="p"))
+
+    if isinstance(at_door, Submission):
+        assert isinstance(later, Conversation)
+        assert at_door.turn_count == len(later.turns) > 0
+        assert at_door.evaluable == later.evaluable
+    else:
+        assert at_door == later
+        assert at_door[0]
+
+
+def outcome(read: Callable[[], Read]) -> Read | tuple[str, str]:
+    try:
+        return read()
+    except InvalidInput as error:
+        return error.reason, error.pointer
 
 
 @given(st.binary(max_size=60))
@@ -332,7 +355,9 @@ def test_any_bytes_are_refused_with_a_reason(raw: bytes) -> None:
 def test_a_megabyte_of_text_is_read_in_linear_time() -> None:
     content = "act as " * 150_000
 
-    assert read(item(turns=[TURN | {"content": content}])).conversation.turns[0].content == content
+    submission = read(item(turns=[TURN | {"content": content}]))
+
+    assert conversation_in(submission).turns[0].content == content
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import read_conversation, read_item
 from healing_eval.formats.limits import UNLIMITED
 from healing_eval.formats.prefix import cut, join
 
@@ -49,7 +49,7 @@ def test_what_was_cut_joins_to_the_same_content(entries: list[Any], kept: int, s
     assert len(json.loads(left)[shape]) == len(entries) - kept
     joined = read(join(base, left))
     assert (joined.content_hash, joined.turn_hashes) == (read(whole).content_hash, read(whole).turn_hashes)
-    assert joined.conversation == read(whole).conversation
+    assert read_conversation(joined.body, project="p") == read_conversation(whole, project="p")
 
 
 def test_the_bytes_that_stay_are_verbatim() -> None:

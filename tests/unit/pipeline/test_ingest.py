@@ -27,12 +27,12 @@ class Shelf:
         return [self._add(one) for one in submissions]
 
     def _add(self, one: Submission) -> Receipt:
-        states = self.seen.setdefault(one.conversation.key, [])
+        states = self.seen.setdefault(one.key, [])
         new = one.content_hash not in states
         if new:
             states.append(one.content_hash)
-        key = RevisionKey(one.conversation.key, len(states))
-        status = "pending" if one.conversation.evaluable else "unevaluable"
+        key = RevisionKey(one.key, len(states))
+        status = "pending" if one.evaluable else "unevaluable"
         return Receipt("duplicate" if not new else "accepted" if len(states) == 1 else "revised", key, status)
 
 

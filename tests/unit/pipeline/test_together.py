@@ -28,7 +28,7 @@ class SlowShelf:
         self.poison = ""
 
     async def add(self, submissions: Sequence[Submission]) -> list[Receipt]:
-        names = [one.conversation.conversation_id for one in submissions]
+        names = [one.conversation_id for one in submissions]
         self.transactions.append(names)
         self.begun.set()
         await self.go_on.wait()
@@ -36,7 +36,7 @@ class SlowShelf:
             raise self.fails_with
         if self.poison in names:
             raise ValueError(self.poison)
-        return [Receipt("accepted", RevisionKey(one.conversation.key, 1), "pending") for one in submissions]
+        return [Receipt("accepted", RevisionKey(one.key, 1), "pending") for one in submissions]
 
 
 Adds = Together[Submission, Receipt]
@@ -52,7 +52,7 @@ async def send(to: Adds, *names: str) -> list[bytes]:
 
 
 def keys_of(*names: str) -> list[bytes]:
-    return [submission(name).conversation.key for name in names]
+    return [submission(name).key for name in names]
 
 
 async def test_who_arrives_during_a_transaction_shares_the_next_one_and_gets_the_own_receipts() -> None:

@@ -36,7 +36,7 @@ async def add(
 
 
 async def _look_up(connection: AsyncConnection, submissions: Sequence[Submission]) -> dict[bytes, Known]:
-    heads = await lock_heads(connection, {submission.conversation.key for submission in submissions})
+    heads = await lock_heads(connection, {submission.key for submission in submissions})
     known = {row["conversation_key"]: Known(Head(**row)) for row in heads}
     if known:
         await _look_up_contents(connection, known)
@@ -60,7 +60,7 @@ async def _look_up_contents(connection: AsyncConnection, known: dict[bytes, Know
 async def _look_up_annotations(
     connection: AsyncConnection, known: dict[bytes, Known], submissions: Sequence[Submission]
 ) -> None:
-    speaking = {one.conversation.key for one in submissions if one.annotations}
+    speaking = {one.key for one in submissions if one.annotations}
     keys = [key for key in speaking if key in known and known[key].head.annotation_count]
     if keys:
         for stored in await list_annotations(connection, keys):

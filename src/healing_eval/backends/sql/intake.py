@@ -77,7 +77,7 @@ def plan(submissions: Sequence[Submission], known: Mapping[bytes, Known], mask: 
     states: dict[bytes, Known] = dict(known)
     touched: dict[bytes, None] = {}
     for submission in submissions:
-        key = submission.conversation.key
+        key = submission.key
         state = states.setdefault(key, Known(_new_head(submission, now)))
         receipt = _take(submission, state, mask, now, changes)
         changes.receipts.append(receipt)
@@ -91,11 +91,11 @@ def plan(submissions: Sequence[Submission], known: Mapping[bytes, Known], mask: 
 
 
 def _new_head(submission: Submission, now: datetime) -> Head:
-    key = submission.conversation.key
+    key = submission.key
     return Head(
         conversation_key=key,
         project=submission.project,
-        conversation_id=submission.conversation.conversation_id,
+        conversation_id=submission.conversation_id,
         accepted_at=now,
         whole_accepted_at=now,
         bucket=bucket_of(key),
@@ -103,7 +103,7 @@ def _new_head(submission: Submission, now: datetime) -> Head:
 
 
 def _take(submission: Submission, state: Known, mask: int, now: datetime, changes: Changes) -> Receipt:
-    head, complete = state.head, submission.conversation.complete
+    head, complete = state.head, submission.complete
     earlier = state.contents.get((submission.content_hash, True))
     if earlier is None and not complete:
         earlier = state.contents.get((submission.content_hash, False))
@@ -120,7 +120,6 @@ def _take(submission: Submission, state: Known, mask: int, now: datetime, change
 
 
 def _revision(submission: Submission, head: Head, accepted_at: datetime) -> Values:
-    conversation = submission.conversation
     rest = _new_entries_only(submission, head, accepted_at)
     whole = rest is None
     return {
@@ -129,11 +128,11 @@ def _revision(submission: Submission, head: Head, accepted_at: datetime) -> Valu
         "accepted_at": accepted_at,
         "project": head.project,
         "conversation_id": head.conversation_id,
-        "agent_version": conversation.agent_version,
+        "agent_version": submission.agent_version,
         "content_hash": submission.content_hash,
         "prefix_hash": submission.turn_hashes[-1],
-        "turn_count": len(conversation.turns),
-        "complete": conversation.complete,
+        "turn_count": submission.turn_count,
+        "complete": submission.complete,
         "base_revision": None if whole else head.whole_revision,
         "base_accepted_at": None if whole else head.whole_accepted_at,
         "base_turn_count": None if whole else head.entry_count,
@@ -157,16 +156,15 @@ def _new_entries_only(submission: Submission, head: Head, accepted_at: datetime)
 
 def _advance(head: Head, submission: Submission, row: Values, mask: int) -> None:
     """Make the new revision the latest."""
-    conversation = submission.conversation
     head.revision = row["revision"]
     head.accepted_at = row["accepted_at"]
     if row["base_revision"] is None:
         head.whole_revision, head.whole_accepted_at = head.revision, head.accepted_at
-    head.agent_version = conversation.agent_version
-    head.turn_count = len(conversation.turns)
+    head.agent_version = submission.agent_version
+    head.turn_count = submission.turn_count
     head.entry_count = len(submission.turn_hashes)
     head.prefix_hash = submission.turn_hashes[-1]
-    head.status, head.outstanding = ("pending", mask) if conversation.evaluable else ("unevaluable", 0)
+    head.status, head.outstanding = ("pending", mask) if submission.evaluable else ("unevaluable", 0)
     head.failed_because = None
 
 

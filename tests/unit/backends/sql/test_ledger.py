@@ -126,7 +126,7 @@ async def test_a_revision_stores_only_its_new_turns_within_a_month(tmp_path: Pat
 
     async with ledger._database.read() as connection:
         rows = (await connection.execute(select(revisions).order_by(revisions.c.revision))).all()
-    bodies = await ledger.load([RevisionKey(sent[0].conversation.key, row.revision) for row in rows])
+    bodies = await ledger.load([RevisionKey(sent[0].key, row.revision) for row in rows])
     await ledger.close()
     assert [row.revision for row in rows if row.base_revision is None] == [1, 17, 21]
     assert [row.base_turn_count for row in rows[1:4]] == [2, 3, 4]

@@ -34,7 +34,7 @@ def test_there_are_about_300_with_ids_of_their_own(samples: list[dict[str, Any]]
 def test_each_is_a_valid_item(samples: list[dict[str, Any]]) -> None:
     read = [read_item(msgspec.json.encode(s), project="p", limits=WireLimits()) for s in samples]
 
-    assert all(submission.conversation.evaluable and not submission.notes for submission in read)
+    assert all(submission.evaluable and not submission.notes for submission in read)
 
 
 def test_at_least_25_conversations_fail_in_each_of_the_first_two_stories(samples: list[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from healing_eval.config import Settings
 from healing_eval.domain.evaluation import Findings, Verdict
 from healing_eval.domain.verdict import weigh
-from healing_eval.formats.item import read_item
+from healing_eval.formats.item import read_local_item
 from healing_eval.formats.limits import WireLimits
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.testing.samples.collection import sample_conversations
@@ -32,7 +32,8 @@ CONTRADICTIONS = {
 
 async def judge_samples() -> list[Judged]:
     samples = sample_conversations()
-    conversations = [read_item(msgspec.json.encode(s), project="p", limits=WireLimits()).conversation for s in samples]
+    read = [read_local_item(msgspec.json.encode(sample), project="p", limits=WireLimits()) for sample in samples]
+    conversations = [one.conversation for one in read]
     panel = build_panel(Settings())
     judged: list[Judged] = []
     async for place, evaluations in evaluate(conversations, panel.evaluators):
