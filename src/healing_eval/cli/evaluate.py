@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import sys
 import time
@@ -14,6 +13,7 @@ import click
 
 from healing_eval.cli.exits import INTERRUPTED, JUDGEMENT, NOT_ENOUGH_DATA, WRONG_INPUT
 from healing_eval.cli.jsonlines import JsonLines
+from healing_eval.cli.memory import collect_rarely
 from healing_eval.cli.offline import Emit, Evaluated, OfflineRun
 from healing_eval.cli.output import writing
 from healing_eval.cli.progress import Progress, progress_on
@@ -85,7 +85,7 @@ def evaluate(
     configure_logging("error", settings.log.format)  # the report counts failures; a line for each would bury it
     panel = build_panel(settings, only)
     refusals = Refusals()
-    _collect_rarely()
+    collect_rarely()
     started = time.monotonic()
     with progress_on(_watched(style), size_of(files)) as progress:
         refusals.tell = progress.tell
@@ -127,12 +127,6 @@ class Refusals:
         """Say how many were not named."""
         if self.count > SHOWN_REFUSALS:
             self.tell(f"error: {count_of(self.count - SHOWN_REFUSALS, 'more item')} could not be read")
-
-
-def _collect_rarely() -> None:
-    """Look for cycles less often: what a batch leaves behind has none, and looking takes 4 % of all time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 def _watched(style: Style) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from healing_eval.cli.loops import groups_unwrapped
+from healing_eval.cli.memory import collect_rarely
 from healing_eval.cli.stores import opening_store
 from healing_eval.config import Settings
 from healing_eval.errors import BackendError, ConfigError, PluginError
@@ -54,6 +55,7 @@ async def run_parts(
         stop_on_signals(stop)
         if not await _opened(services, stop, wait_seconds):
             return
+        collect_rarely()
         with groups_unwrapped():
             async with asyncio.TaskGroup() as running:
                 for part in parts:
