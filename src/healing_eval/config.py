@@ -97,7 +97,8 @@ class WorkerSettings(_Section):
     max_attempts: PositiveInt = 5
     """How often a conversation is tried before it is marked failed."""
     retry_for_seconds: NonNegativeFloat = 900.0
-    """How long a conversation is tried again while a model does not answer, in seconds; then the failure is final."""
+    """How long a conversation is tried again while a model does not answer, in seconds from its first failure; then the
+    failure is final. Redis remembers it for all processes; a process that takes over tries for a minute in any case."""
     dead_letters: PositiveInt = 10_000
     """How many messages that were set aside are kept on each lane; the oldest are dropped."""
 

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
 from healing_eval.backends.ledger.sqlite import SqliteLedger
+from healing_eval.ports.ledger import Ledger
 from healing_eval.testing.contract_annotations import AnnotationContract
+from healing_eval.testing.contract_clock import ClockContract
 from healing_eval.testing.contract_giving_up import GivingUpContract
 from healing_eval.testing.contract_ledger import LedgerContract
 from healing_eval.testing.contract_query import QueryContract
 from healing_eval.testing.contract_retention import DeletionContract, MakeLedger, RetentionContract
+from healing_eval.testing.servers.postgresql import Postgresql
 
 
 class OnSqlite:
@@ -51,6 +56,15 @@ class TestSqliteRetention(RetentionContract):
         return lambda clock: SqliteLedger(f"sqlite:///{tmp_path}/store.db", clock)
 
 
+class TestSqliteClock(ClockContract):
+    @pytest.fixture
+    async def ledger(self, tmp_path: Path, ahead: timedelta) -> AsyncGenerator[Ledger]:
+        ledger = SqliteLedger(f"sqlite:///{tmp_path}/store.db", lambda: datetime.now(UTC) + ahead)
+        await ledger.open()
+        yield ledger
+        await ledger.close()
+
+
 @pytest.mark.services
 class TestPostgresqlLedger(OnPostgresql, LedgerContract):
     pass
@@ -81,3 +95,14 @@ class TestPostgresqlRetention(RetentionContract):
     @pytest.fixture
     def make_ledger(self, new_postgresql_url: str) -> MakeLedger:
         return lambda clock: PostgresqlLedger(new_postgresql_url, clock)
+
+
+@pytest.mark.services
+class TestPostgresqlClock(ClockContract):
+    @pytest.fixture
+    async def ledger(self, postgresql: Postgresql, new_postgresql_url: str, ahead: timedelta) -> AsyncGenerator[Ledger]:
+        postgresql.set_clock(new_postgresql_url.rpartition("/")[2], ahead)
+        ledger = PostgresqlLedger(new_postgresql_url)
+        await ledger.open()
+        yield ledger
+        await ledger.close()

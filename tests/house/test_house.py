@@ -104,6 +104,26 @@ def domain_words() -> list[str]:
     return words
 
 
+HOST_CLOCK = re.compile(r"\bdatetime\.(utc)?now\(|\btime\.time(_ns)?\(|\bdate\.today\(|\butc_now\b")
+WHO_MAY_READ_IT = {
+    "backends/chat_model/openai.py": "to wait for a date that a server names without telling its own time",
+    "backends/ledger/sqlite.py": "the store is in this process",
+    "backends/sql/bulk.py": "the store is in this process",
+    "backends/sql/clock.py": "the store is in this process",
+    "backends/stream/memory.py": "the stream is in this process",
+    "cli/checks.py": "to show it",
+    "cli/delete.py": "an API key is dated by whoever makes or revokes it, and nothing is compared with that",
+    "cli/keys.py": "the same",
+}
+
+
+def test_hosts_whose_clocks_differ_agree_since_nothing_else_reads_them() -> None:
+    """What is compared across hosts is by the clock of the store or of the stream, or a duration."""
+    readers = {name_of(module) for module in MODULES if HOST_CLOCK.search(module.read_text())}
+
+    assert {name for name in readers if not name.startswith("testing/")} == set(WHO_MAY_READ_IT)
+
+
 @pytest.mark.parametrize("group", plugins.GROUPS)
 def test_every_entry_point_loads_and_conforms_to_its_port(group: str) -> None:
     port = PORT_OF_GROUP[group]

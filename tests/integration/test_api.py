@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from structlog.testing import capture_logs
+from structlog.typing import EventDict
 from tests.integration.conftest import Client, Failing, RunningServer, Start, conversation, wait_until
 
 from healing_eval.domain.evaluation import Evaluation, Findings, Verdict, issue
@@ -288,10 +289,12 @@ def test_a_fault_of_ours_says_an_id_and_logs_it_without_content(start: Start) ->
 
     with capture_logs() as events:
         answer = Client(server).get(f"{CONVERSATIONS}/my-id")
+        wait_until(lambda: bool(handled(events)))
 
     assert answer.status == 500
     assert b"hello" not in answer.content
-    logged = next(event for event in events if event["event"] == "request.failed")
+    (logged,) = handled(events)
+    assert (logged["log_level"], logged["status"], logged["kind"]) == ("error", 500, "RuntimeError")
     assert logged["error_id"] == answer.json["error_id"]
     assert "hello" not in str(events)
     assert "my-id" not in str(events)
@@ -312,18 +315,57 @@ def test_a_stream_that_does_not_answer_costs_no_request(start: Start) -> None:
     assert [type(key) for key in waiting] == [RevisionKey]
 
 
+def handled(events: Sequence[EventDict]) -> list[EventDict]:
+    return [event for event in events if event["event"] == "request.handled"]
+
+
 def test_each_request_is_one_log_line_with_its_route(client: Client) -> None:
     with capture_logs() as events:
         client.send_conversations(conversation("secret-id"), None)
         client.get(f"{CONVERSATIONS}/secret-id")
-        wait_until(lambda: sum(event["event"] == "request.handled" for event in events) == 2)
+        client.get("/secret-id")
+        client.send("SECRET-ID", CONVERSATIONS)
+        wait_until(lambda: len(handled(events)) == 4)
 
-    lines = [event for event in events if event["event"] == "request.handled"]
-    assert [(one["method"], one["route"], one["status"], one.get("items")) for one in lines] == [
-        ("POST", CONVERSATIONS, 202, 2),
-        ("GET", f"{CONVERSATIONS}/{{conversation_id}}", 200, None),
+    lines = handled(events)
+    assert [(one["method"], one["route"], one["status"], one["log_level"]) for one in lines] == [
+        ("POST", CONVERSATIONS, 202, "info"),
+        ("GET", f"{CONVERSATIONS}/{{conversation_id}}", 200, "info"),
+        ("GET", "(none)", 404, "info"),
+        ("(other)", "(none)", 405, "info"),
     ]
-    assert "secret-id" not in str(lines)
+    assert all(one["duration_ms"] > 0 for one in lines)
+    assert "secret-id" not in str(events).lower()
+
+
+def test_the_line_of_a_request_that_sends_conversations_counts_what_became_of_them(client: Client) -> None:
+    client.send_conversations(conversation("known"), conversation("grows"))
+
+    with capture_logs() as events:
+        grown = conversation("grows", agent_version="v2")
+        client.send_conversations(
+            *(conversation(f"new-{number}") for number in range(3)), conversation("known"), grown, 7
+        )
+        client.send_conversations(7)
+        wait_until(lambda: len(handled(events)) == 2)
+
+    names = ("status", "items", "accepted", "revised", "duplicate", "rejected")
+    assert [tuple(line[name] for name in names) for line in handled(events)] == [
+        (202, 6, 3, 1, 1, 1),
+        (422, 1, 0, 0, 0, 1),
+    ]
+
+
+def test_what_cannot_be_served_now_is_one_line_that_warns_and_says_why(start: Start) -> None:
+    server = start(ledger_failing(add=BackendError("the disk is full")))
+
+    with capture_logs() as events:
+        Client(server).send_conversations(conversation())
+        wait_until(lambda: bool(handled(events)))
+
+    (line,) = events
+    assert (line["log_level"], line["status"], line["kind"]) == ("warning", 503, "BackendError")
+    assert line["error"] == "the disk is full"
 
 
 HUGE = 200 * 1024 * 1024

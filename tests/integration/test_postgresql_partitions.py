@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -207,3 +207,17 @@ class Seen:
         new, self._read = log[self._read :], len(log)
         names = "|".join((*PARTITIONED, "conversations"))
         return set(re.findall(rf"Scan\b.* on ((?:{names})\w*)", new))
+
+
+async def test_months_begin_when_the_server_says_so(postgresql: Postgresql, new_postgresql_url: str) -> None:
+    postgresql.set_clock(named(new_postgresql_url), timedelta(days=100))
+    ledger = PostgresqlLedger(new_postgresql_url)
+    await ledger.open()
+
+    await accepted(ledger, "c-1")
+
+    month = Month.of(await ledger.now())
+    await ledger.close()
+    holding = postgresql.sql("SELECT tableoid::regclass FROM revisions", database=named(new_postgresql_url))
+    assert holding == Partition(month, "revisions").name
+    assert month != Month.of(datetime.now(UTC))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -270,6 +271,49 @@ async def test_a_model_that_stays_down_is_a_failure_in_the_end(
     assert isinstance(evaluation.result, Failure)
     assert evaluation.result.kind == "ModelUnavailable"
     assert toy.seen.count("a") > 1
+
+
+async def test_whoever_takes_over_can_ask_the_stream_since_when_a_conversation_fails(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys = await accept(ledger, "a", "b")
+    await stream.append(LANE, keys)
+
+    work()
+    await wait_until_seen(toy, "a", 3)
+
+    a, b = await stream.failing_for(LANE, keys, remember_seconds=900)
+    assert a > 0 == b
+
+
+async def test_a_stream_that_cannot_tell_since_when_costs_nothing_else(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    await stream.append(LANE, await accept(ledger, "a"))
+    pace, stop = msgspec.structs.replace(QUICK, retry_for_seconds=0.2), asyncio.Event()
+    lane, forgetful = Lane(LANE, (toy,), VerdictRules({"toy": 1.0})), cast("Stream", Forgetful(stream))
+
+    running = asyncio.create_task(LaneWorker(lane, ledger, forgetful, pace, consumer="w").run(stop))
+
+    await until_status(ledger, "done", 1)
+    stop.set()
+    await running
+    assert toy.seen.count("a") > 1
+
+
+class Forgetful:
+    """A stream in front of the real one that cannot tell since when something fails."""
+
+    def __init__(self, real: Stream) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        raise BackendError("Redis is full")
 
 
 async def test_what_measured_is_not_asked_again_while_another_is_waited_for(

@@ -66,8 +66,3 @@ async def allow(request: AnyRequest, *any_of: Scope) -> Principal:
     principal = await context_of(request).access.authenticate(presented, headers.get(PROJECT_HEADER.lower()))
     principal.require(*any_of)
     return principal
-
-
-def note_items(request: AnyRequest, count: int) -> None:
-    """Put into the request's log line how many items it was about."""
-    request.scope["state"]["items"] = count

@@ -6,7 +6,8 @@ from litestar import Controller, Response, get, post
 
 from healing_eval.api.addresses import find_conversation
 from healing_eval.api.body import CONVERSATION_TYPES, read_bytes
-from healing_eval.api.context import AnyRequest, Named, allow, context_of, note_items
+from healing_eval.api.context import AnyRequest, Named, allow, context_of
+from healing_eval.api.noted import note
 from healing_eval.api.questions import parameters_named, read_filter
 from healing_eval.api.views import ContentView, ConversationDetail, ConversationPage, ConversationView
 from healing_eval.domain.revision import ConversationHead, StoredRevision
@@ -35,7 +36,7 @@ class Conversations(Controller):
         context.services.backlog.check()
         body = await read_bytes(request, context.services.settings.limits.body_bytes, CONVERSATION_TYPES)
         answer = await context.ingest.ingest(body, request.headers.get("content-type", ""), principal.project)
-        note_items(request, len(answer.items))
+        note(request.scope, items=len(answer.items), **answer.counts)
         return Response(answer, status_code=202 if answer.taken else 422)
 
     @get("/", operation_id="list_conversations", summary="List conversations")
@@ -45,7 +46,7 @@ class Conversations(Controller):
         chosen = read_filter(request.query_params.dict())
         with parameters_named():
             page = await context_of(request).services.ledger.list_heads(principal.project, chosen)
-        note_items(request, len(page.items))
+        note(request.scope, items=len(page.items))
         return ConversationPage(tuple(ConversationView.of(head) for head in page.items), page.next_cursor)
 
     @get("/{conversation_id:str}", operation_id="get_conversation", summary="Open a conversation")

@@ -6,7 +6,8 @@ from litestar import Controller, get, post
 
 from healing_eval.api.addresses import find_conversation
 from healing_eval.api.body import read_bytes
-from healing_eval.api.context import AnyRequest, Named, allow, context_of, note_items
+from healing_eval.api.context import AnyRequest, Named, allow, context_of
+from healing_eval.api.noted import note
 from healing_eval.api.questions import read_query
 from healing_eval.api.views import EvaluatedPage, EvaluatedView
 from healing_eval.errors import NotFound
@@ -36,5 +37,5 @@ class Evaluations(Controller):
         context = context_of(request)
         query = read_query(await read_bytes(request, context.services.settings.limits.body_bytes))
         page = await context.services.ledger.query(principal.project, query)
-        note_items(request, len(page.items))
+        note(request.scope, items=len(page.items))
         return EvaluatedPage(tuple(EvaluatedView.of(one) for one in page.items), page.next_cursor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
@@ -16,7 +16,8 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, 
 from healing_eval import telemetry
 from healing_eval.api.addresses import pack
 from healing_eval.api.draining import TIMES_THE_LIMIT, Draining
-from healing_eval.api.methods import Methods, path_template, take_head, tell_methods, without_body
+from healing_eval.api.methods import KNOWN, Methods, path_template, take_head, tell_methods, without_body
+from healing_eval.api.noted import noted
 
 log = structlog.get_logger()
 
@@ -66,14 +67,19 @@ class Frame:
 
 
 def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
-    """Say what was asked and answered, by route: ids and content stay out of logs and labels."""
-    known = cast("dict[str, Any]", scope)
+    """Say in one line what was asked and answered, by route: ids and content stay out of logs and labels."""
     route = _route(path_template(scope) or _UNROUTED)
     telemetry.REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
-    items = known.get("state", {}).get("items")
-    fields = {} if items is None else {"items": items}
-    say = log.debug if route in _QUIET else log.info
-    say("request.handled", method=method, route=route, status=status, seconds=round(seconds, 6), **fields)
+    say = log.debug if route in _QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
+    shown = method if method in KNOWN else "(other)"
+    say(
+        "request.handled",
+        method=shown,
+        route=route,
+        status=status,
+        duration_ms=round(1000 * seconds, 3),
+        **noted(scope),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,10 @@ Methods = dict[str, frozenset[str]]
 """From a path's template to what its handlers take."""
 
 
+KNOWN = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+"""All there are; a client may send any other word, and content among them."""
+
+
 def allowed(methods: Iterable[str]) -> str:
     """Write an `Allow` header."""
     named = set(methods)

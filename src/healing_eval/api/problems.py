@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from healing_eval.api.methods import allowed
+from healing_eval.api.noted import note
 from healing_eval.errors import (
     AccessDenied,
     BackendError,
@@ -23,8 +23,6 @@ from healing_eval.errors import (
     NotFound,
     NotJson,
 )
-
-log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -76,17 +74,17 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Turn any error into an answer, and log what is our fault."""
+    """Turn any error into an answer, and note for the log what is not the client's fault."""
     if isinstance(error, HTTPException):
-        return _respond(_http_problem(error), _headers_of(error))
+        return _respond(_http_problem(request, error), _headers_of(error))
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
-        return _respond(_fault(error))
+        return _respond(_fault(request, error))
     if isinstance(error, AccessDenied) and not error.authenticated:
         unknown = Problem(type=_urn("unauthenticated"), title="API key needed", status=401, detail=str(error))
         return _respond(unknown, {"WWW-Authenticate": "Bearer"})
     if isinstance(error, BackendError):
-        log.warning("request.unserved", kind=type(error).__name__, error=str(error))
+        note(request.scope, kind=type(error).__name__, error=str(error))
         detail = "nothing of this request is stored; the same request may succeed later"
         return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
     if isinstance(error, BacklogFull):
@@ -112,10 +110,10 @@ def _urn(name: str) -> str:
     return f"urn:healing-eval:problem:{name}"
 
 
-def _http_problem(error: HTTPException) -> Problem:
+def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _fault(error)
+        return _fault(request, error)
     return Problem(type="about:blank", title=status.phrase, status=status.value, detail=_detail(error))
 
 
@@ -134,10 +132,10 @@ def _headers_of(error: HTTPException) -> dict[str, str] | None:
     return given | {"allow": allowed(given["allow"].split(", "))}
 
 
-def _fault(error: Exception) -> Problem:
+def _fault(request: Request[Any, Any, Any], error: Exception) -> Problem:
     """Say nothing but an id; the log knows the class and the place, and still no content."""
     error_id = secrets.token_hex(8)
-    log.error("request.failed", error_id=error_id, kind=type(error).__name__, place=_place(error))
+    note(request.scope, error_id=error_id, kind=type(error).__name__, place=_place(error))
     return Problem(
         type="about:blank",
         title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,

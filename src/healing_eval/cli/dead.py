@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -119,10 +119,10 @@ def _act(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str
     if dead_ids and lane is None:
         raise click.UsageError("--id needs --lane: ids are given by each lane for itself")
     settings = _settings()
-    now = datetime.now(UTC)
 
     async def each(stream: Stream, of: str) -> int:
-        pages = [page async for page in _letters_before(stream, of, now)]
+        # All are listed before the first is touched: what is sent back now may be set aside again meanwhile.
+        pages = [page async for page in _all_letters(stream, of)]
         if dead_ids:
             return await act(stream, of, dead_ids, [one for page in pages for one in page if one.dead_id in dead_ids])
         return sum([await act(stream, of, [one.dead_id for one in page], page) for page in pages])
@@ -131,15 +131,13 @@ def _act(lane: str | None, dead_ids: Sequence[str], everything: bool, style: str
     echo(msgspec.json.encode({"count": count}) if style == "json" else f"{count_of(count, 'message')} {done}")
 
 
-async def _letters_before(stream: Stream, lane: str, end: datetime) -> AsyncGenerator[list[DeadLetter]]:
-    """Page through what was set aside before a time: what is sent back now may be set aside again meanwhile."""
-    cursor: str | None = None
-    while True:
-        page = await stream.list_dead(lane, limit=PAGE, cursor=cursor)
-        yield [letter for letter in page.items if letter.buried_at <= end]
-        cursor = page.next_cursor
-        if cursor is None or page.items[-1].buried_at > end:
-            return
+async def _all_letters(stream: Stream, lane: str) -> AsyncGenerator[Sequence[DeadLetter]]:
+    """Page through what was set aside."""
+    page = await stream.list_dead(lane, limit=PAGE)
+    yield page.items
+    while page.next_cursor is not None:
+        page = await stream.list_dead(lane, limit=PAGE, cursor=page.next_cursor)
+        yield page.items
 
 
 def _settings() -> Settings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -48,14 +47,14 @@ def retain(keep_months: int | None, dry_run: bool, unevaluated: bool, data_dir: 
             "setting 'retention.keep_months' is not set, so everything is kept for ever; expected a number of whole"
             " months, there or with --keep-months"
         )
-    before = first_kept(datetime.now(UTC), months)
 
-    async def act(ledger: Ledger) -> list[OldMonth]:
+    async def act(ledger: Ledger) -> tuple[list[OldMonth], Month]:
+        before = first_kept(await ledger.now(), months)
         if dry_run:
-            return [one async for one in list_due(ledger, before, unevaluated_too=unevaluated)]
-        return await _run(settings, ledger, before, unevaluated)
+            return [one async for one in list_due(ledger, before, unevaluated_too=unevaluated)], before
+        return await _run(settings, ledger, before, unevaluated), before
 
-    _show(with_ledger(settings, act), before, style)
+    _show(*with_ledger(settings, act), style)
 
 
 async def _run(settings: Settings, ledger: Ledger, before: Month, unevaluated: bool) -> list[OldMonth]:

@@ -91,6 +91,7 @@ class Closer:
             async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
                 async for group in groups:
                     results = [_joined(lane, some[index][0], found, self._retries) for index, found in group]
+                    await self._retries.recall(results)
                     final, postponed = _sorted_out(results, self._retries)
                     if postponed:
                         yield Step(postponed=postponed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import structlog
@@ -63,6 +63,12 @@ class IngestAnswer(msgspec.Struct, frozen=True):
     items: tuple[ItemAnswer, ...]
 
     @property
+    def counts(self) -> dict[ItemStatus, int]:
+        """How many items have each status, those that none has included."""
+        found = Counter(item.status for item in self.items)
+        return {status: found[status] for status in get_args(ItemStatus)}
+
+    @property
     def taken(self) -> int:
         """How many items are stored, now or since before."""
         return sum(item.status != "rejected" for item in self.items)
@@ -89,7 +95,7 @@ class Ingest:
         receipts = await self._adds.write(submissions) if submissions else []
         await self._ring(receipts)
         answer = _answer(entries, receipts)
-        for status, count in Counter(item.status for item in answer.items).items():
+        for status, count in answer.counts.items():
             telemetry.INGESTED.labels(status).inc(count)
         return answer
 

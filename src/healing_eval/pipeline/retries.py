@@ -2,22 +2,35 @@
 
 A failure that is retryable, such as a model's server that is down, leaves its lane open: the conversation is tried
 again after growing pauses, and what the other evaluators of the lane said is kept meanwhile. Once the time is up the
-failure is final. All this is in memory: whoever takes over from a dead process begins anew, and loses nothing.
+failure is final.
+
+The time begins with the first failure and not when the conversation was accepted: what waited through an outage of ours
+has not been tried at all. The stream remembers that first failure, so that whoever takes over from a dead process goes
+on counting; but for a while it tries for itself, since the time may have passed while nobody was at work.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from healing_eval.domain.evaluation import Evaluation, Failure
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.ports.ledger import LaneResult
 
 LONGEST_PAUSE_SECONDS = 60.0
+OWN_SECONDS = 60.0
+"""How long a process tries for itself what others have tried before, unless it is to be tried for less at all."""
+REMEMBER_LONGER_SECONDS = 600.0
+"""How much longer than it is tried again a first failure is remembered; what is only then found again begins anew."""
 _SWEPT_FROM = 10_000
 """Revisions remembered before those are looked for that may be forgotten."""
+
+
+FailingFor = Callable[[Sequence[RevisionKey], float], Awaitable[Sequence[float]]]
+"""Tells for how many seconds each of these revisions has failed already, in any process, and remembers so long."""
 
 
 class _Waiting(msgspec.Struct):
@@ -30,16 +43,23 @@ class Retries:
     """What waits for another try on one lane."""
 
     def __init__(
-        self, for_seconds: float, *, first_pause_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self,
+        for_seconds: float,
+        failing_for: FailingFor,
+        *,
+        first_pause_seconds: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set how long a revision is tried again, from its first failure on; 0 for never.
 
         Args:
             for_seconds: after this long a failure is final.
+            failing_for: remembers first failures for all processes.
             first_pause_seconds: doubles with each further try, up to a minute.
             clock: one that never goes back, in seconds.
         """
         self._for_seconds = for_seconds
+        self._failing_for = failing_for
         self._first_pause_seconds = first_pause_seconds
         self._clock = clock
         self._waiting: dict[RevisionKey, _Waiting] = {}
@@ -49,6 +69,16 @@ class Retries:
         """Give the evaluations of earlier tries that need not be made again."""
         waiting = self._waiting.get(key)
         return waiting.kept if waiting else ()
+
+    async def recall(self, results: Sequence[LaneResult]) -> None:
+        """Find out since when those fail that fail here for the first time; to be done before they are postponed."""
+        new = [one.revision_key for one in results if one.revision_key not in self._waiting and _may_pass(one)]
+        if not (new and self._for_seconds):
+            return
+        ages = await self._failing_for(new, self._for_seconds + REMEMBER_LONGER_SECONDS)
+        now, least = self._clock(), min(self._for_seconds, OWN_SECONDS)
+        for key, age in zip(new, ages, strict=True):
+            self._waiting[key] = _Waiting(give_up_at=now + max(least, self._for_seconds - age))
 
     def postpone(self, key: RevisionKey, evaluations: Iterable[Evaluation]) -> bool:
         """Decide whether a revision is tried again; if so, keep what did not fail."""
@@ -82,6 +112,10 @@ class Retries:
         latest = now - LONGEST_PAUSE_SECONDS
         self._waiting = {key: one for key, one in self._waiting.items() if one.give_up_at > latest}
         self._swept_at = max(_SWEPT_FROM, 2 * len(self._waiting))
+
+
+def _may_pass(result: LaneResult) -> bool:
+    return any(_is_retryable(one) for one in result.evaluations)
 
 
 def _is_retryable(evaluation: Evaluation) -> bool:

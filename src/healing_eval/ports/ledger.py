@@ -106,13 +106,23 @@ class Ledger(Protocol):
         """
         ...
 
+    async def now(self) -> datetime:
+        """Tell the time by the clock that all times in the store are by: one for all hosts, whose clocks differ.
+
+        What is compared with a time in the store, such as an age, is to be measured from this one.
+
+        Raises:
+            BackendError: the store does not answer.
+        """
+        ...
+
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         """Store submissions in one transaction; a receipt for each, in order, once it is committed.
 
         The same content again is a duplicate; changed content becomes a new revision, with every lane outstanding.
         Content alike but now complete is a new revision too. A conversation without an assistant turn is stored as
         `unevaluable`, with no lane outstanding. Annotations are appended in the same transaction, unless the newest
-        one of the same type, annotator and turn says the same.
+        one of the same type, annotator and turn says the same. All of them are accepted at the same time, the store's.
         """
         ...
 

@@ -108,6 +108,17 @@ class Stream(Protocol):
         """
         ...
 
+    async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        """Tell for how many seconds each of these has failed in a way that may pass; 0 for the first time.
+
+        So whoever takes over from another process goes on counting. Each first time is forgotten `remember_seconds`
+        later, and as soon as the stream loses what it holds.
+
+        Raises:
+            BackendError: it cannot be found out now.
+        """
+        ...
+
     async def depth(self, lane: str) -> int:
         """Count the messages not yet acknowledged; dead letters are no messages."""
         ...

@@ -82,6 +82,24 @@ class StreamContract:
     async def test_an_empty_lane_gives_nothing_after_the_wait(self, stream: Stream) -> None:
         assert await self.take(stream) == []
 
+    async def test_since_when_something_fails_is_remembered_from_its_first_failure_on(self, stream: Stream) -> None:
+        one, other = keys_of(2)
+
+        first = await stream.failing_for("checks", [one], remember_seconds=3600)
+        await asyncio.sleep(0.01)
+        again = await stream.failing_for("checks", [other, one], remember_seconds=3600)
+        elsewhere = await stream.failing_for("judges", [one], remember_seconds=3600)
+
+        assert (first, again[0], elsewhere) == ([0], 0, [0])
+        assert 0 < again[1] < 3600
+        assert await stream.depth("checks") == 0
+
+    async def test_a_first_failure_is_forgotten_after_its_time(self, stream: Stream) -> None:
+        await stream.failing_for("checks", keys_of(3), remember_seconds=3600)
+        await asyncio.sleep(0.02)
+
+        assert await stream.failing_for("checks", keys_of(3), remember_seconds=0.001) == [0, 0, 0]
+
     async def test_an_acknowledged_message_never_comes_back(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(2))
         taken = await self.take(stream)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import get_args
 
 import structlog
@@ -44,9 +43,10 @@ class Census:
         telemetry.CONVERSATIONS.clear()
 
     async def _measure_ages(self) -> None:
-        for lane in self._lanes:
-            since = await self._ledger.pending_since(lane)
-            age = 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
+        since = {lane: await self._ledger.pending_since(lane) for lane in self._lanes}
+        now = await self._ledger.now()
+        for lane, accepted_at in since.items():
+            age = 0.0 if accepted_at is None else (now - accepted_at).total_seconds()
             telemetry.OLDEST_PENDING_SECONDS.labels(lane).set(max(0.0, age))
 
     async def _count(self) -> None:

@@ -77,7 +77,7 @@ class LaneWorker:
         self._consumer = consumer
         batch, most = pace.batch, pace.most_in_hand
         self._allowance = Allowance(batch, first=batch) if most is None else Allowance(most)
-        self._retries = Retries(pace.retry_for_seconds, first_pause_seconds=pace.backoff_seconds)
+        self._retries = Retries(pace.retry_for_seconds, self._failing_for, first_pause_seconds=pace.backoff_seconds)
         self._closer = Closer(lane, ledger, self._retries, pace.slice_seconds)
         self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
         """Batches, each with what is not settled yet."""
@@ -224,6 +224,14 @@ class LaneWorker:
             await self._stream.ack(self._lane.name, deliveries)
         except BackendError as error:
             log.warning("stream.unacknowledged", lane=self._lane.name, left=len(deliveries), error=str(error))
+
+    async def _failing_for(self, keys: Sequence[RevisionKey], remember_seconds: float) -> Sequence[float]:
+        """Ask the stream for how long these have failed; when it cannot tell, that is counted from now on."""
+        try:
+            return await self._stream.failing_for(self._lane.name, keys, remember_seconds=remember_seconds)
+        except BackendError as error:
+            log.warning("stream.forgetful", lane=self._lane.name, error=str(error))
+            return [0.0] * len(keys)
 
     async def _postpone(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         """Give back what a model could not be asked about; that is no failed attempt of the conversation."""

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -83,7 +82,7 @@ async def keep_house(ledger: Ledger, archive: Archive | None, keep_months: int |
     """
     await ledger.make_room()
     if keep_months is not None:
-        await retain_alone(retain(ledger, archive, first_kept(datetime.now(UTC), keep_months)), turn)
+        await retain_alone(retain(ledger, archive, first_kept(await ledger.now(), keep_months)), turn)
 
 
 async def retain_alone(months: AsyncGenerator[OldMonth], turn: Turn) -> list[OldMonth]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -57,7 +57,7 @@ async def sweep(
         try:
             if await turn.is_ours(TURN_OF_ROUNDS * every_seconds):
                 await census.take()
-                before = datetime.now(UTC) - age
+                before = await ledger.now() - age
                 rung = sum([await sweep_lane(lane, ledger, stream, accepted_before=before) for lane in lanes])
             else:
                 census.forget()

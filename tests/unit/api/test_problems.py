@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 from litestar import Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
-from structlog.testing import capture_logs
+from litestar.types import HTTPScope
 
+from healing_eval.api.noted import noted
 from healing_eval.api.problems import MEDIA_TYPE, answer_problem
 from healing_eval.errors import (
     AccessDenied,
@@ -20,11 +21,13 @@ from healing_eval.errors import (
     NotJson,
 )
 
-NO_REQUEST = cast("Request[Any, Any, Any]", None)
+
+def a_request() -> Request[Any, Any, Any]:
+    return Request(cast("HTTPScope", {"type": "http"}))
 
 
-def answered(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
-    response = answer_problem(NO_REQUEST, error)
+def answered(error: Exception, request: Request[Any, Any, Any] | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    response = answer_problem(request or a_request(), error)
     assert response.media_type == MEDIA_TYPE
     problem = json.loads(response.content)
     assert problem["status"] == response.status_code
@@ -76,14 +79,22 @@ def test_headers_say_what_to_do() -> None:
     assert int(answered(BackendError("down"))[1]["Retry-After"]) > 0
 
 
-def test_a_fault_of_ours_is_logged_by_class_and_place() -> None:
-    with capture_logs() as events:
-        try:
-            raise ZeroDivisionError("the user's secret")
-        except ZeroDivisionError as error:
-            problem, _ = answered(error)
+def test_a_fault_of_ours_is_noted_by_class_and_place() -> None:
+    request = a_request()
+    try:
+        raise ZeroDivisionError("the user's secret")
+    except ZeroDivisionError as error:
+        problem, _ = answered(error, request)
 
-    (event,) = events
-    assert (event["kind"], event["error_id"]) == ("ZeroDivisionError", problem["error_id"])
-    assert "test_problems" in event["place"]
-    assert "secret" not in str(event)
+    line = noted(request.scope)
+    assert (line["kind"], line["error_id"]) == ("ZeroDivisionError", problem["error_id"])
+    assert "test_problems" in line["place"]
+    assert "secret" not in str(line)
+
+
+def test_of_a_server_that_fails_it_is_noted_what_it_said() -> None:
+    request = a_request()
+
+    answered(BackendError("the disk is full"), request)
+
+    assert noted(request.scope) == {"kind": "BackendError", "error": "the disk is full"}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
+from healing_eval.backends.stream.memory import MemoryStream
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
 from healing_eval.domain.revision import RevisionKey
-from healing_eval.pipeline.retries import LONGEST_PAUSE_SECONDS, Retries
+from healing_eval.pipeline.retries import LONGEST_PAUSE_SECONDS, OWN_SECONDS, REMEMBER_LONGER_SECONDS, Retries
+from healing_eval.ports.ledger import LaneResult
 
 KEY = RevisionKey(b"k" * 16, 1)
 DOWN = Failure("the server is down", "ModelUnavailable", retryable=True)
@@ -23,8 +29,12 @@ def said(name: str, result: Result) -> Evaluation:
     return Evaluation(KEY.conversation_key, name, "1", result)
 
 
+async def never_before(keys: Sequence[RevisionKey], remember_seconds: float) -> list[float]:
+    return [0.0] * len(keys)
+
+
 def test_only_a_failure_that_may_pass_is_tried_again() -> None:
-    retries = Retries(900, clock=Clock())
+    retries = Retries(900, never_before, clock=Clock())
 
     for result in (Findings(1.0), Abstention("no opinion"), Failure("the model refused", "ModelRefused")):
         assert not retries.postpone(KEY, [said("judge", result)])
@@ -32,7 +42,7 @@ def test_only_a_failure_that_may_pass_is_tried_again() -> None:
 
 
 def test_what_did_not_fail_is_kept() -> None:
-    retries = Retries(900, clock=Clock())
+    retries = Retries(900, never_before, clock=Clock())
     measured = said("other", Findings(1.0))
 
     retries.postpone(KEY, [measured, said("judge", DOWN)])
@@ -44,7 +54,7 @@ def test_what_did_not_fail_is_kept() -> None:
 
 def test_pauses_grow_and_the_last_try_is_when_the_time_is_up() -> None:
     clock = Clock()
-    retries = Retries(900, first_pause_seconds=1, clock=clock)
+    retries = Retries(900, never_before, first_pause_seconds=1, clock=clock)
 
     pauses: list[float] = []
     while retries.postpone(KEY, [said("judge", DOWN)]):
@@ -55,5 +65,81 @@ def test_pauses_grow_and_the_last_try_is_when_the_time_is_up() -> None:
     assert sum(pauses) == 900
 
 
-def test_without_time_nothing_is_tried_again() -> None:
-    assert not Retries(0, clock=Clock()).postpone(KEY, [said("judge", DOWN)])
+async def test_without_time_nothing_is_tried_again() -> None:
+    retries = Retries(0, never_before, clock=Clock())
+
+    assert await tries(retries) == [False]
+
+
+async def tries(retries: Retries, *, clock: Clock | None = None, most: int = 1) -> list[bool]:
+    """Fail again and again, after the pauses; tells each time whether it is tried again."""
+    decided: list[bool] = []
+    while len(decided) < most and decided[-1:] != [False]:
+        failed = (said("judge", DOWN),)
+        await retries.recall([LaneResult(KEY, failed)])
+        decided.append(retries.postpone(KEY, failed))
+        if clock is not None and decided[-1]:
+            clock.now += retries.pause(KEY)
+    return decided
+
+
+class Processes:
+    """Each new one knows nothing but what the stream remembers."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._stream = MemoryStream(self.clock)
+
+    def new(self, for_seconds: float = 900.0) -> Retries:
+        async def failing_for(keys: Sequence[RevisionKey], remember_seconds: float) -> list[float]:
+            return await self._stream.failing_for("judges", keys, remember_seconds=remember_seconds)
+
+        return Retries(for_seconds, failing_for, clock=self.clock)
+
+
+@pytest.fixture
+def processes() -> Processes:
+    return Processes()
+
+
+async def test_however_often_a_process_is_replaced_the_time_is_up_when_it_is(processes: Processes) -> None:
+    begun = processes.clock.now
+
+    for _ in range(8):  # each lives for two minutes
+        assert await tries(processes.new()) == [True]
+        processes.clock.now += 120
+    decided = await tries(processes.new(), clock=processes.clock, most=99)
+
+    assert decided[-1] is False
+    assert processes.clock.now - begun == 8 * 120 + OWN_SECONDS
+
+
+async def test_what_failed_before_an_outage_of_ours_is_tried_for_a_while_all_the_same(processes: Processes) -> None:
+    await tries(processes.new())
+    processes.clock.now += 1200
+    took_over = processes.clock.now
+
+    decided = await tries(processes.new(), clock=processes.clock, most=99)
+
+    assert decided.count(True) > 4
+    assert processes.clock.now - took_over == OWN_SECONDS
+
+
+async def test_what_failed_before_a_long_outage_of_ours_begins_anew(processes: Processes) -> None:
+    await tries(processes.new())
+    processes.clock.now += 900 + REMEMBER_LONGER_SECONDS
+    took_over = processes.clock.now
+
+    await tries(processes.new(), clock=processes.clock, most=99)
+
+    assert processes.clock.now - took_over == 900
+
+
+async def test_who_is_to_try_for_less_than_a_while_does(processes: Processes) -> None:
+    await tries(processes.new(5.0))
+    processes.clock.now += 100
+    took_over = processes.clock.now
+
+    await tries(processes.new(5.0), clock=processes.clock, most=99)
+
+    assert processes.clock.now - took_over == 5

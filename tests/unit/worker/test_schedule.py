@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from tests.unit.worker.conftest import Clock
 
 from healing_eval.backends.lease.memory import MemoryLease
+from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.errors import BackendError
-from healing_eval.worker.schedule import AGAIN_SECONDS, EVERY_SECONDS, Daily
+from healing_eval.testing.builders import PROJECT
+from healing_eval.testing.contract_retention import MonthClock, accept, judge
+from healing_eval.worker.schedule import AGAIN_SECONDS, EVERY_SECONDS, Daily, keep_house
 from healing_eval.worker.turn import Turn
 
 
@@ -103,3 +107,19 @@ async def test_it_stops_in_the_middle_of_a_chore_and_gives_the_turn_back(lease: 
     await running
 
     assert await Turn(lease, "host-2", "x").is_ours(60)
+
+
+async def test_which_months_are_old_is_said_by_the_clock_of_the_store(tmp_path: Path, lease: MemoryLease) -> None:
+    in_2031 = MonthClock()
+    ledger = SqliteLedger(f"sqlite:///{tmp_path}/store.db", in_2031)
+    await ledger.open()
+    await judge(ledger, await accept(ledger))
+
+    kept: list[bool] = []
+    for _ in range(3):
+        await keep_house(ledger, None, 1, Turn(lease, "host-1", "retain"))
+        kept.append(await ledger.find(PROJECT, "c-1") is not None)
+        in_2031.a_month_later()
+
+    await ledger.close()
+    assert kept == [True, True, False]

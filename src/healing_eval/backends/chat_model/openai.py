@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -253,14 +254,20 @@ def context_of(model: str) -> int:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Read how long the server asks us to wait, in seconds from `now` (Unix time); None if it does not say."""
+    """Read how long the server asks us to wait, in seconds; None if it does not say.
+
+    A date is taken by the server's own clock if it tells that, else by ours, which says `now` (Unix time).
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        wanted = parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
         return None
+    with suppress(ValueError, OverflowError):
+        now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    return max(0.0, wanted - now)
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

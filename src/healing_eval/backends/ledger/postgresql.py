@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.clock import Clock
+from healing_eval.backends.sql.ledger import SqlLedger
 from healing_eval.backends.sql.month_tables import MonthTables
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 
@@ -14,10 +15,11 @@ class PostgresqlLedger(SqlLedger):
 
     Options: `sslmode` as everywhere; `pool_size`, most connections of a process (10); `connect_timeout` (5) and
     `command_timeout` (15), seconds after which the server counts as hung; `application_name`; `host`, the folder of
-    a socket.
+    a socket. All times are by the server's clock.
     """
 
-    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        """Take its address; a test may say what time it is, instead of the server."""
         database = PostgresqlDatabase(url)
         super().__init__(database, MonthTables(database), clock)
 

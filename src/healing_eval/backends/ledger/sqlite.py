@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from healing_eval.backends.sql.ledger import Clock, SqlLedger, utc_now
+from healing_eval.backends.sql.clock import Clock, utc_now
+from healing_eval.backends.sql.ledger import SqlLedger
 from healing_eval.backends.sql.migrate import HEAD
 from healing_eval.backends.sql.months import Months
 from healing_eval.backends.sql.sqlite import is_there, make_folder, sqlite_database

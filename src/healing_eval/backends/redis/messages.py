@@ -26,6 +26,11 @@ def packed(keys: Sequence[RevisionKey]) -> bytes:
     return b"".join([pack(key.conversation_key, key.revision, 0) for key in keys])
 
 
+def packed_keys(keys: Sequence[RevisionKey]) -> bytes:
+    """Write keys alone, one after the other."""
+    return b"".join([packed([key])[:KEY_BYTES] for key in keys])
+
+
 def unpacked(message: bytes) -> tuple[RevisionKey, int]:
     """Read a key, and how often it was tried before."""
     key, revision, attempts = _MESSAGE.unpack(message)

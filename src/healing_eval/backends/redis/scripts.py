@@ -104,6 +104,24 @@ return math.max(0, tonumber(first[2]) - now)
 )
 """stream, delayed; most messages at once. Milliseconds until the next is due, -1 if there is none."""
 
+FAILING_FOR = Script(
+    f"""
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
+local ages = {{}}
+for i = 1, #ARGV[2], {KEY_BYTES} do
+  local key = string.sub(ARGV[2], i, i + {KEY_BYTES - 1})
+  redis.call('ZADD', KEYS[1], 'NX', now, key)
+  ages[#ages + 1] = math.max(0, now - redis.call('ZSCORE', KEYS[1], key))
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return ages
+""",
+    keys=1,
+)
+"""failing; milliseconds after which a first failure is forgotten, keys one after the other. Milliseconds since each."""
+
 DEPTH = Script("return redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])", keys=2)
 """stream, delayed."""
 

@@ -21,27 +21,22 @@ _revision_row = cast("Callable[[Values], Row]", itemgetter(*revisions.c.keys()))
 
 
 async def add(
-    connection: AsyncConnection, submissions: Sequence[Submission], mask: int, now: datetime
+    connection: AsyncConnection, submissions: Sequence[Submission], mask: int, now: datetime | None
 ) -> list[Receipt]:
-    """Store submissions within the connection's transaction.
+    """Store submissions within the connection's transaction, as accepted `now`, or when the server says so.
 
     Raises:
         Raced: somebody else stored one of the conversations first; the same again will do.
         sqlalchemy.exc.IntegrityError: the same, said by SQLite.
     """
-    known = await _look_up(connection, submissions)
-    changes = plan(submissions, known, mask, now)
-    await _write(connection, changes)
-    return changes.receipts
-
-
-async def _look_up(connection: AsyncConnection, submissions: Sequence[Submission]) -> dict[bytes, Known]:
-    heads = await lock_heads(connection, {submission.key for submission in submissions})
+    heads, at = await lock_heads(connection, {submission.key for submission in submissions}, now)
     known = {row["conversation_key"]: Known(Head(**row)) for row in heads}
     if known:
         await _look_up_contents(connection, known)
         await _look_up_annotations(connection, known, submissions)
-    return known
+    changes = plan(submissions, known, mask, at)
+    await _write(connection, changes)
+    return changes.receipts
 
 
 async def _look_up_contents(connection: AsyncConnection, known: dict[bytes, Known]) -> None:

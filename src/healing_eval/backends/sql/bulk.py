@@ -8,15 +8,17 @@ that share conversations wait for each other and never in a circle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import Table, and_, bindparam, case, insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from healing_eval.backends.sql.clock import utc_now
 from healing_eval.backends.sql.engine import Raced, to_json
 from healing_eval.backends.sql.rows import RevisionPlace, Row, Values, of_revisions, revision_key
 from healing_eval.backends.sql.tables import conversations
@@ -42,6 +44,15 @@ class Closed(msgspec.Struct, frozen=True):
     """Whether no other lane is outstanding."""
     first: bool
     """Whether it is known that no lane was closed before, so that there is neither evaluation nor verdict yet."""
+    at: datetime
+    """When it was closed."""
+
+
+class Locked(NamedTuple):
+    """Heads that nobody else changes before the end of the transaction, and when it began."""
+
+    heads: list[dict[str, Any]]
+    at: datetime
 
 
 def raw_connection(connection: AsyncConnection) -> Any:
@@ -91,13 +102,15 @@ def _names(table: Table) -> tuple[str, ...]:
     return tuple(table.c.keys())
 
 
-async def lock_heads(connection: AsyncConnection, keys: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Read the heads of conversations, and keep others from changing them."""
+async def lock_heads(connection: AsyncConnection, keys: Iterable[bytes], now: datetime | None = None) -> Locked:
+    """Read the heads of conversations, keep others from changing them, and tell the time: `now`, or the server's."""
     raw = raw_connection(connection)
     if raw is not None:
-        return [dict(row) for row in await raw.fetch(_LOCK_HEADS, list(keys))]
+        rows = await raw.fetch(_LOCK_HEADS, list(keys), now)
+        heads = [dict(zip(_HEAD_COLUMNS, row, strict=False)) for row in rows if row["conversation_key"] is not None]
+        return Locked(heads, rows[0]["moment"])
     found = await connection.execute(select(conversations).where(_heads.conversation_key.in_(set(keys))))
-    return [dict(row) for row in found.mappings()]
+    return Locked([dict(row) for row in found.mappings()], now or utc_now())
 
 
 async def insert_heads(connection: AsyncConnection, rows: Sequence[Values]) -> None:
@@ -130,22 +143,29 @@ async def change_heads(connection: AsyncConnection, rows: Sequence[Values]) -> N
 
 
 async def clear_bit(
-    connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], failed_because: str | None
+    connection: AsyncConnection,
+    lane: Lane,
+    keys: Sequence[RevisionKey],
+    failed_because: str | None,
+    now: datetime | None,
 ) -> list[Closed]:
-    """Clear the lane's bit where the revision is the latest and the bit is set: the fence that makes it once only."""
+    """Clear the lane's bit where the revision is the latest and the bit is set: the fence that makes it once only.
+
+    That is done `now`, or when the server says so.
+    """
     raw = raw_connection(connection)
     if raw is None:
-        return await _clear_bit_portably(connection, lane, keys, failed_because)
+        return await _clear_bit_portably(connection, lane, keys, failed_because, now or utc_now())
     arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
-    found = await raw.fetch(_CLEAR_BIT, *arrays, lane.bit, failed_because)
+    found = await raw.fetch(_CLEAR_BIT, *arrays, lane.bit, failed_because, now)
     return [
-        Closed(RevisionPlace(RevisionKey(key, revision), accepted_at, project), outstanding == 0, untouched)
-        for key, revision, accepted_at, project, outstanding, untouched in found
+        Closed(RevisionPlace(RevisionKey(key, revision), accepted_at, project), outstanding == 0, untouched, at)
+        for key, revision, accepted_at, project, outstanding, untouched, at in found
     ]
 
 
 async def _clear_bit_portably(
-    connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], failed_because: str | None
+    connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], failed_because: str | None, now: datetime
 ) -> list[Closed]:
     is_last = _heads.outstanding == lane.bit
     failed = _heads.failed_because.is_not(None) if failed_because is None else true()
@@ -160,7 +180,9 @@ async def _clear_bit_portably(
         .returning(_heads.conversation_key, _heads.revision, _heads.accepted_at, _heads.project, _heads.outstanding)
     )
     return [
-        Closed(RevisionPlace(revision_key(row), row.accepted_at, row.project), row.outstanding == 0, first=False)
+        Closed(
+            RevisionPlace(revision_key(row), row.accepted_at, row.project), row.outstanding == 0, first=False, at=now
+        )
         for row in cleared
     ]
 
@@ -187,8 +209,10 @@ def _arrays() -> str:
 
 
 _NAMES = ", ".join(_HEAD_COLUMNS)
+# Where there are none, one row still brings the time.
 _LOCK_HEADS = (
-    f"SELECT {_NAMES} FROM conversations WHERE conversation_key = ANY($1) ORDER BY conversation_key FOR UPDATE"  # noqa: S608
+    f"SELECT head.*, coalesce($2::timestamptz, now()) AS moment FROM (SELECT) AS once LEFT JOIN (SELECT {_NAMES}"  # noqa: S608
+    " FROM conversations WHERE conversation_key = ANY($1) ORDER BY conversation_key FOR UPDATE) AS head ON true"
 )
 _INSERT_HEADS = (
     f"INSERT INTO conversations ({_NAMES}) SELECT * FROM unnest({_arrays()}) AS new ({_NAMES})"  # noqa: S608
@@ -220,5 +244,5 @@ WHERE head.conversation_key = waiting.conversation_key
     AND head.revision = waiting.revision
     AND head.outstanding & $3 <> 0
 RETURNING head.conversation_key, head.revision, head.accepted_at, head.project, head.outstanding,
-    waiting.status = 'pending'
+    waiting.status = 'pending', coalesce($5::timestamptz, now())
 """

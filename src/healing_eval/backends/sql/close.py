@@ -28,21 +28,22 @@ from healing_eval.ports.ledger import Decide, LaneResult
 
 
 async def close_lane(
-    connection: AsyncConnection, lane: Lane, results: Sequence[LaneResult], decide: Decide, now: datetime
+    connection: AsyncConnection, lane: Lane, results: Sequence[LaneResult], decide: Decide, now: datetime | None
 ) -> list[RevisionKey]:
     """Store results for the revisions that wait for this lane, and rewrite their verdicts."""
     found = {result.revision_key: result.evaluations for result in results}
-    closed = await clear_bit(connection, lane, list(found), None)
+    closed = await clear_bit(connection, lane, list(found), None, now)
     if not closed:
         return []
     before = await _evaluations_before(connection, [one.place for one in closed if not one.first])
     pairs = [(one.place, evaluation) for one in closed for evaluation in found[one.place.key]]
-    await insert_rows(connection, evaluations, [evaluation_row(place, lane.name, one, now) for place, one in pairs])
+    at = closed[0].at  # of the transaction
+    await insert_rows(connection, evaluations, [evaluation_row(place, lane.name, one, at) for place, one in pairs])
     await insert_rows(connection, issues, [row for place, one in pairs for row in issue_rows(place, one)])
     rows: list[Row] = []
     for one in closed:
         everything = [*before.get(one.place.key, ()), *found[one.place.key]]
-        rows.append(verdict_row(one.place, decide(everything, one.final), now))
+        rows.append(verdict_row(one.place, decide(everything, one.final), at))
     await insert_rows(connection, verdicts, rows)
     return [one.place.key for one in closed]
 
@@ -60,10 +61,10 @@ async def _evaluations_before(
 
 
 async def give_up(
-    connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], reason: str, now: datetime
+    connection: AsyncConnection, lane: Lane, keys: Sequence[RevisionKey], reason: str, now: datetime | None
 ) -> None:
     """Close a lane without results; what no other lane works on is settled with what there is."""
-    closed = await clear_bit(connection, lane, keys, storable(f"{lane.name}: {reason}"))
+    closed = await clear_bit(connection, lane, keys, storable(f"{lane.name}: {reason}"), now)
     settled = [one.place for one in closed if one.final]
     if not settled:
         return
@@ -72,7 +73,7 @@ async def give_up(
     await connection.execute(update(verdicts).where(theirs).values(final=True))
     judged = {revision_key(row) for row in await connection.execute(select(verdicts).where(theirs))}
     nothing = Verdict(overall=None, outcome="unknown", final=True)
-    rows = [verdict_row(place, nothing, now) for place in settled if place.key not in judged]
+    rows = [verdict_row(place, nothing, closed[0].at) for place in settled if place.key not in judged]
     await insert_rows(connection, verdicts, rows)
 
 

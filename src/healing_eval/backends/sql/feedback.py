@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.bulk import insert_rows
+from healing_eval.backends.sql.clock import moment
 from healing_eval.backends.sql.rows import Row, annotation_row, of_conversations, read_annotation
 from healing_eval.backends.sql.tables import annotations, conversations
 from healing_eval.backends.sql.types import storable, storable_json
@@ -27,23 +28,26 @@ async def list_annotations(connection: AsyncConnection, keys: Iterable[bytes]) -
     return [StoredAnnotation(row.conversation_key, read_annotation(row)) for row in found]
 
 
-async def append_annotations(connection: AsyncConnection, key: bytes, said: Sequence[Annotation], now: datetime) -> int:
-    """Append what is new to a conversation that exists, and count it there."""
+async def append_annotations(
+    connection: AsyncConnection, key: bytes, said: Sequence[Annotation], now: datetime | None
+) -> int:
+    """Append what is new to a conversation that exists, and count it there; said `now`, or when the server says so."""
     # The update comes first: it locks the head, so that two people at once get two ordinals.
-    count = (
+    locked = (
         await connection.execute(
             update(conversations)
             .where(conversations.c.conversation_key == key)
             .values(annotation_count=conversations.c.annotation_count)
-            .returning(conversations.c.annotation_count)
+            .returning(conversations.c.annotation_count, moment(now))
         )
-    ).scalar()
-    if count is None:
+    ).first()
+    if locked is None:
         return 0
+    count, at = locked
     before = [one.annotation for one in await list_annotations(connection, [key])] if count else []
     fresh = news(before, said)
     if fresh:
-        await insert_rows(connection, annotations, numbered(key, count, fresh, now))
+        await insert_rows(connection, annotations, numbered(key, count, fresh, at))
         await connection.execute(
             update(conversations)
             .where(conversations.c.conversation_key == key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
 from healing_eval.backends.sql.bulk import Lane
+from healing_eval.backends.sql.clock import Clock, moment
 from healing_eval.backends.sql.close import close_lane, give_up, reopen
 from healing_eval.backends.sql.engine import RACES, Database, is_lost_race
 from healing_eval.backends.sql.feedback import append_annotations, list_annotations
@@ -41,18 +42,12 @@ Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Tell the time, aware."""
-    return datetime.now(UTC)
-
 
 class SqlLedger:
     """A `Ledger` on SQLAlchemy Core. What makes it one of a certain database is the `Database` it gets."""
 
-    def __init__(self, database: Database, months: Months, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database, months: Months, clock: Clock | None = None) -> None:
+        """Take a database, its months, and what tells the time instead of the database's server."""
         self._database = database
         self._months = months
         self._clock = clock
@@ -73,7 +68,13 @@ class SqlLedger:
         return await self._database.about()
 
     async def make_room(self) -> None:
-        await self._database.make_room(self._clock())
+        await self._database.make_room(await self.now())
+
+    async def now(self) -> datetime:
+        if self._clock is not None:
+            return self._clock()
+        async with self._database.look() as connection:
+            return (await connection.execute(select(moment(None)))).scalar_one()
 
     async def schema(self) -> Schema:
         return await self._database.schema()
@@ -86,7 +87,7 @@ class SqlLedger:
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         mask = await self._lanes.mask(lanes)
-        return await self._write(lambda connection: add(connection, submissions, mask, self._clock()))
+        return await self._write(lambda connection: add(connection, submissions, mask, self._here()))
 
     async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
         if not keys:
@@ -98,14 +99,14 @@ class SqlLedger:
         bit = await self._lanes.find(lane)
         if not (bit and results):
             return []
-        now, closing = self._clock(), Lane(lane, bit)
-        return await self._write(lambda connection: close_lane(connection, closing, results, decide, now))
+        closing = Lane(lane, bit)
+        return await self._write(lambda connection: close_lane(connection, closing, results, decide, self._here()))
 
     async def fail(self, keys: Sequence[RevisionKey], lane: str, reason: str) -> None:
         bit = await self._lanes.find(lane)
         if bit and keys:
-            now, closing = self._clock(), Lane(lane, bit)
-            await self._write(lambda connection: give_up(connection, closing, keys, reason, now))
+            closing = Lane(lane, bit)
+            await self._write(lambda connection: give_up(connection, closing, keys, reason, self._here()))
 
     async def reopen(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
@@ -163,8 +164,7 @@ class SqlLedger:
     async def annotate(self, key: bytes, annotations: Sequence[Annotation]) -> int:
         if not annotations:
             return 0
-        now = self._clock()
-        return await self._write(lambda connection: append_annotations(connection, key, annotations, now))
+        return await self._write(lambda connection: append_annotations(connection, key, annotations, self._here()))
 
     async def annotations(self, keys: Sequence[bytes]) -> list[StoredAnnotation]:
         async with self._database.look() as connection:
@@ -235,6 +235,10 @@ class SqlLedger:
         async with self._database.look() as connection:
             found = await connection.execute(select(status, func.count()).group_by(status))
             return {name: count for name, count in found.all()}  # noqa: C416 - a row is no pair to the type checker
+
+    def _here(self) -> datetime | None:
+        """Tell the time, unless that is the server's to do."""
+        return None if self._clock is None else self._clock()
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[Done]]) -> Done:
         """Do work in a transaction, and all of it again where somebody else's came first."""

@@ -145,7 +145,7 @@ async def delete_conversations(connection: AsyncConnection, keys: Sequence[bytes
 
     The heads are locked first: whoever holds one finishes, and whoever comes later finds none.
     """
-    found = await lock_heads(connection, keys)
+    found = (await lock_heads(connection, keys)).heads
     for table in (conversations, annotations, *OF_REVISIONS.values(), *aside):
         await connection.execute(delete(table).where(of_conversations(connection, table, keys)))
     return len(found)
@@ -159,7 +159,7 @@ async def _delete_rows(connection: AsyncConnection, keys: Sequence[bytes], month
 
 async def _delete_heads(connection: AsyncConnection, keys: Sequence[bytes], month: Month) -> int:
     """Delete those of the conversations that have not been revised in a later month, however shortly ago."""
-    heads = await lock_heads(connection, keys)
+    heads = (await lock_heads(connection, keys)).heads
     gone = [head["conversation_key"] for head in heads if month.begins <= head["accepted_at"] < month.ends]
     for table in (conversations, annotations):
         await connection.execute(delete(table).where(of_conversations(connection, table, gone)))

@@ -23,8 +23,8 @@ Rows = tuple[list[Any], str | None]
 
 Condition = ColumnElement[bool]
 
-CLOCKS_DIFFER_BY = timedelta(days=1)
-"""More than the clocks of two hosts ever differ."""
+CLOCK_SET_BACK_BY = timedelta(days=1)
+"""More than the store's clock is ever set back, as when another server takes over."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -146,8 +146,8 @@ def _conditions(project: str, query: EvaluationQuery) -> list[Condition]:
 
 
 def _accepted_before(evaluated_before: datetime | None) -> list[Condition]:
-    """Leave out the months after: what was evaluated was accepted before, give or take what two clocks differ."""
-    return [] if evaluated_before is None else [verdicts.c.accepted_at < evaluated_before + CLOCKS_DIFFER_BY]
+    """Leave out the months after: what was evaluated was accepted before, unless the clock was set back meanwhile."""
+    return [] if evaluated_before is None else [verdicts.c.accepted_at < evaluated_before + CLOCK_SET_BACK_BY]
 
 
 def _measured_by(evaluator: str) -> Condition:

@@ -35,6 +35,8 @@ class _Lane:
         """Id to when it was handed out, the oldest first."""
         self.dead: OrderedDict[str, DeadLetter] = OrderedDict()
         """Set aside, the oldest first."""
+        self.failing: OrderedDict[RevisionKey, float] = OrderedDict()
+        """Key to when it failed first, the oldest first."""
         self.changed = asyncio.Event()
 
 
@@ -107,6 +109,12 @@ class MemoryStream:
                 message.attempts -= 0 if tried else 1
                 heapq.heappush(to.delayed, (due, self._next(), delivery.message_id))
         to.changed.set()
+
+    async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        failing, now = self._lane(lane).failing, self._clock()
+        while failing and next(iter(failing.values())) <= now - remember_seconds:
+            failing.popitem(last=False)
+        return [now - failing.setdefault(key, now) for key in keys]
 
     async def depth(self, lane: str) -> int:
         return len(self._lane(lane).messages)

@@ -21,7 +21,16 @@ from healing_eval.backends.redis import scripts
 from healing_eval.backends.redis.address import Address, read_address, tagged
 from healing_eval.backends.redis.capability import Capabilities
 from healing_eval.backends.redis.link import Link, Part, Script, ShortCircuit, refused
-from healing_eval.backends.redis.messages import BYTES, FIELD, Unreadable, delivery_of, packed, unpacked
+from healing_eval.backends.redis.messages import (
+    BYTES,
+    FIELD,
+    KEY_BYTES,
+    Unreadable,
+    delivery_of,
+    packed,
+    packed_keys,
+    unpacked,
+)
 from healing_eval.backends.redis.outbox import Outbox
 from healing_eval.domain.query import Page
 from healing_eval.domain.revision import RevisionKey
@@ -69,6 +78,7 @@ class _Lane:
         self.stream = tagged(prefix, name)
         self.delayed = f"{self.stream}:delayed"
         self.dead = f"{self.stream}:dead"
+        self.failing = f"{self.stream}:failing"
         self.consumers: set[str] = set()
         """Those of this process."""
         self.outbox: Outbox | None = None
@@ -157,6 +167,14 @@ class RedisStream:
         for pairs in _portions(_with_attempts(deliveries)):
             await self._on_group(of, scripts.RELEASE, of.stream, of.delayed, GROUP, delay, int(tried), *pairs)
         of.ripen_at = min(of.ripen_at, time.monotonic() + delay_seconds)
+
+    async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        of, remember = self._lane(lane), math.ceil(1000 * remember_seconds)
+        ages: list[float] = []
+        for some in _portions(packed_keys(keys), AT_ONCE * KEY_BYTES):
+            found = await self._link.run(scripts.FAILING_FOR, of.failing, remember, some)
+            ages += [milliseconds / 1000 for milliseconds in found]
+        return ages
 
     async def depth(self, lane: str) -> int:
         of = self._lane(lane)

@@ -17,6 +17,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from healing_eval.testing.servers.process import Process, binary, free_port, wait_until_ready, work_folder
@@ -119,6 +120,19 @@ class Postgresql(Process):
         asked = [part for statement in statements for part in ("-c", statement)]
         connected = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
         return self._run([program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *connected, *asked]).strip()
+
+    def set_clock(self, database: str, ahead: timedelta) -> None:
+        """Let a database believe that it is later, or earlier, than it is; in connections that are made from now on.
+
+        Its `now()` is hidden behind one of ours, which is found before it.
+        """
+        shifted = f"pg_catalog.now() + interval '{ahead.total_seconds()} s'"
+        self.sql(
+            "CREATE SCHEMA wrong_clock",
+            f"CREATE FUNCTION wrong_clock.now() RETURNS timestamptz STABLE LANGUAGE sql AS $$ SELECT {shifted} $$",
+            f"ALTER DATABASE {database} SET search_path = public, wrong_clock, pg_catalog",
+            database=database,
+        )
 
     def _answers(self) -> bool:
         if not self.runs:

@@ -45,6 +45,12 @@ def test_retry_after_is_read_as_seconds_or_date(value: str, seconds: float | Non
     assert retry_after({"Retry-After": value}, now=10.0) == seconds
 
 
+def test_a_date_to_wait_for_is_by_the_clock_of_the_server_that_names_it() -> None:
+    told = {"Retry-After": "Thu, 01 Jan 1970 01:01:00 GMT", "Date": "Thu, 01 Jan 1970 01:00:00 GMT"}
+
+    assert [retry_after(told, now=ours) for ours in (0.0, 7200.0)] == [60.0, 60.0]
+
+
 async def test_what_the_server_refuses_is_learned_once() -> None:
     async with FakeModel(mode="no_response_format") as fake:
         model = OpenAIChat.create("m", {"OPENAI_BASE_URL": fake.base_url})
