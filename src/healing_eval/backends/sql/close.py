@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from healing_eval.backends.sql.bulk import Lane, clear_bit, insert_rows
+from healing_eval.backends.sql.bulk import Lane, clear_bit, insert_rows, raw_connection
 from healing_eval.backends.sql.read import list_evaluations
 from healing_eval.backends.sql.rows import (
     RevisionPlace,
@@ -56,8 +56,19 @@ async def _evaluations_before(
         return {}
     keys, span = [place.key for place in places], span_of(place.accepted_at for place in places)
     # Delete and insert is an upsert in words that every dialect knows.
-    await connection.execute(delete(verdicts).where(of_revisions(connection, verdicts, keys, span)))
+    raw = raw_connection(connection)
+    if raw is None:
+        await connection.execute(delete(verdicts).where(of_revisions(connection, verdicts, keys, span)))
+    else:
+        await raw.execute(_MAKE_WAY, [key.conversation_key for key in keys], [key.revision for key in keys], *span)
     return await list_evaluations(connection, keys, span)
+
+
+_MAKE_WAY = """
+DELETE FROM verdicts USING unnest($1::bytea[], $2::integer[]) AS old (conversation_key, revision)
+WHERE verdicts.conversation_key = old.conversation_key AND verdicts.revision = old.revision
+    AND verdicts.accepted_at BETWEEN $3 AND $4
+"""
 
 
 async def give_up(

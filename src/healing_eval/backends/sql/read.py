@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.bulk import raw_connection
 from healing_eval.backends.sql.rows import (
+    AnyRow,
+    Row,
     Span,
     of_revisions,
     read_evaluation,
@@ -147,25 +150,60 @@ async def list_evaluations(
     """List the evaluations of revisions, by evaluator, oldest first; only those of `evaluators` if any are given."""
     if not keys:
         return {}
+    raw = raw_connection(connection)
+    if raw is None or span is None or evaluators:
+        found, found_issues = await _runs(connection, keys, span, evaluators)
+    else:
+        found, found_issues = await _runs_by_arrays(raw, keys, span)
+    by_run: dict[Row, list[Issue]] = defaultdict(list)
+    for row in found_issues:
+        by_run[_run(row)].append(read_issue(row))
+    listed: dict[RevisionKey, list[Evaluation]] = defaultdict(list)
+    for row in found:
+        listed[revision_key(row)].append(read_evaluation(row, by_run[_run(row)]))
+    return dict(listed)
+
+
+async def _runs(
+    connection: AsyncConnection, keys: Sequence[RevisionKey], span: Span | None, evaluators: Sequence[str]
+) -> tuple[Sequence[AnyRow], Sequence[AnyRow]]:
+    """Find the rows of evaluations, and those of their issues."""
     chosen = of_revisions(connection, evaluations, keys, span)
     defects = of_revisions(connection, issues, keys, span)
     if evaluators:
         chosen &= evaluations.c.evaluator.in_(evaluators)
         defects &= issues.c.evaluator.in_(evaluators)
-    found = (
-        await connection.execute(
-            select(evaluations).where(chosen).order_by(evaluations.c.evaluator, evaluations.c.evaluated_at)
-        )
-    ).all()
-    found_issues: dict[tuple[Any, ...], list[Issue]] = defaultdict(list)
-    if found:
-        for row in await connection.execute(select(issues).where(defects).order_by(issues.c.ordinal)):
-            found_issues[_run(row)].append(read_issue(row))
-    listed: dict[RevisionKey, list[Evaluation]] = defaultdict(list)
-    for row in found:
-        listed[revision_key(row)].append(read_evaluation(row, found_issues[_run(row)]))
-    return dict(listed)
+    in_order = select(evaluations).where(chosen).order_by(evaluations.c.evaluator, evaluations.c.evaluated_at)
+    found = (await connection.execute(in_order)).all()
+    if not found:
+        return (), ()
+    return found, (await connection.execute(select(issues).where(defects).order_by(issues.c.ordinal))).all()
 
 
-def _run(row: Any) -> tuple[Any, ...]:
+async def _runs_by_arrays(
+    raw: Any, keys: Sequence[RevisionKey], span: Span
+) -> tuple[Sequence[AnyRow], Sequence[AnyRow]]:
+    """Do the same in statements that are written once: whenever a second lane is closed, they run."""
+    asked = [key.conversation_key for key in keys], [key.revision for key in keys], *span
+    found = await raw.fetch(_EVALUATIONS, *asked)
+    if not found:
+        return (), ()
+    defects = await raw.fetch(_ISSUES, *asked)
+    return [SimpleNamespace(**row) for row in found], [SimpleNamespace(**row) for row in defects]
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(f"{table.name}.{name}" for name in table.c.keys())  # noqa: SIM118 - columns, whose keys are names
+
+
+_ASKED_FOR = """
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN {0} USING (conversation_key, revision)
+WHERE {0}.accepted_at BETWEEN $3 AND $4
+"""
+_EVALUATIONS = f"SELECT {_columns(evaluations)} {_ASKED_FOR.format('evaluations')} ORDER BY evaluator, evaluated_at"
+_ISSUES = f"SELECT {_columns(issues)} {_ASKED_FOR.format('issues')} ORDER BY ordinal"
+
+
+def _run(row: AnyRow) -> Row:
     return row.conversation_key, row.revision, row.evaluator, row.version
