@@ -17,6 +17,8 @@ def check_arguments(context: Context) -> Iterator[Issue]:
     """Report unknown tools, arguments that are no JSON object, and every breach of the schema."""
     for placed in context.calls:
         call = placed.call
+        if not context.knows_tools and call.malformed_arguments is None:
+            continue
         if not context.is_defined(call.tool_name):
             yield _unknown_tool(placed)
         elif call.malformed_arguments is not None:
@@ -90,6 +92,7 @@ def _differs_in_case_only(value: Any, options: Any) -> bool:
 
 def pointer(path: Sequence[str | int]) -> str:
     """Write a path as JSON Pointer."""
-    if len(path) == 1 and isinstance(path[0], str) and "~" not in path[0] and "/" not in path[0]:
-        return "/" + path[0]  # nearly all of them
+    first = path[0] if len(path) == 1 else None
+    if isinstance(first, str) and first.isidentifier():
+        return "/" + first  # nearly all of them
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -45,6 +45,8 @@ class Context:
 
     def __init__(self, conversation: Conversation, options: Options, shelf: SchemaShelf) -> None:
         self.conversation = conversation
+        self.knows_tools = bool(conversation.tools)
+        """Whether anybody said which tools the agent had, and so what their arguments should be."""
         self.options = options
         self._shelf = shelf
         self._definitions = {plain_name(tool.name): tool for tool in conversation.tools}
@@ -64,6 +66,8 @@ class Context:
 
     def schema(self, tool_name: str) -> ToolSchema:
         """What is known about a tool's arguments."""
+        if not self.knows_tools:
+            return NO_SCHEMA
         found = self._schemas.get(tool_name)
         if found is None:
             definition = self._definitions.get(plain_name(tool_name))
@@ -91,17 +95,19 @@ def _read(conversation: Conversation) -> tuple[list[PlacedCall], Passages]:
     calls: list[PlacedCall] = []
     users_turns = 0
     for index, turn in enumerate(conversation.turns):
-        if turn.role == "user":
-            pieces += unanswered
-            unanswered.clear()
+        role = turn.role
+        if role == "user":
             users_turns += 1
+            if unanswered:
+                pieces += unanswered
+                unanswered.clear()
         for call in turn.tool_calls:
-            if turn.role == "assistant":  # what users do with tools of their own is not the agent's to answer for
+            if role == "assistant":  # what users do with tools of their own is not the agent's to answer for
                 calls.append(PlacedCall(turn, index, call, len(pieces), users_turns))
             if call.result is not None:
                 pieces.append(result_text(call.result))
-        if turn.content:
-            (unanswered if turn.role == "assistant" else pieces).append(turn.content)
+        if content := turn.content:
+            (unanswered if role == "assistant" else pieces).append(content)
     return calls, Passages(pieces)
 
 

@@ -39,10 +39,10 @@ _MIN_VALUE = 3
 
 def check_denial(context: Context) -> Iterator[Issue]:
     """Report replies that deny what the tool returned."""
-    stretches: dict[int, list[PlacedCall]] = defaultdict(list)
+    alone: dict[int, PlacedCall | None] = {}
     for placed in context.calls:
-        stretches[placed.users_turns].append(placed)
-    lookups = {number: calls[0] for number, calls in stretches.items() if len(calls) == 1 and _found(context, calls[0])}
+        alone[placed.users_turns] = None if placed.users_turns in alone else placed
+    lookups = {number: placed for number, placed in alone.items() if placed and _found(context, placed)}
     if not lookups:
         return
     said = _said(context, lookups)
@@ -76,7 +76,7 @@ def _found(context: Context, placed: PlacedCall) -> bool:
     result = placed.call.result
     if result is None or result.failed or context.verb(placed.call.tool_name):
         return False
-    lists = list(_lists(_value(result), 0))
+    lists = _lists(_value(result))
     return len(lists) == 1 and bool(lists[0])
 
 
@@ -89,15 +89,25 @@ def _value(result: ToolResult) -> Any:
         return None
 
 
-def _lists(node: Any, depth: int) -> Iterator[list[Any]]:
+def _lists(answer: Any) -> list[list[Any]]:
     """The lists of an answer that are not within a list; a count of 0 counts as an empty one."""
-    if isinstance(node, list):
-        yield cast("list[Any]", node)
-    elif type(node) is int and node == 0:
-        yield []
-    elif isinstance(node, dict) and depth < _MAX_DEPTH:
-        for value in cast("dict[str, Any]", node).values():
-            yield from _lists(value, depth + 1)
+    found: list[list[Any]] = []
+    level: list[Any] = [answer]
+    for _ in range(_MAX_DEPTH + 1):
+        inner: list[Any] = []
+        for node in level:
+            if isinstance(node, str):
+                continue
+            if isinstance(node, dict):
+                inner += cast("dict[str, Any]", node).values()
+            elif isinstance(node, list):
+                found.append(cast("list[Any]", node))
+            elif node == 0 and type(node) is int:
+                found.append([])
+        if not inner:
+            break
+        level = inner
+    return found
 
 
 def _denial(text: str, placed: PlacedCall) -> str | None:
@@ -122,7 +132,7 @@ def _names_a_value(text: str, placed: PlacedCall) -> bool:
     asked = {fold(str(value)[:200]) for value in placed.call.parameters.values()}
     folded = f" {fold(text)} "
     result = placed.call.result
-    pending: list[Any] = list(_lists(_value(result), 0)) if result else []
+    pending: list[Any] = list(_lists(_value(result))) if result else []
     for _ in range(_MAX_LEAVES):
         if not pending:
             return False

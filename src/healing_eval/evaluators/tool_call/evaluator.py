@@ -46,10 +46,11 @@ class ToolCalls:
         return cls(convert_options("tool_call", setup.options, Options))
 
     def inapplicable(self, conversation: Conversation) -> str | None:
-        if conversation.expected_calls is not None or any(
-            turn.tool_calls and turn.role == "assistant" for turn in conversation.turns
-        ):
+        if conversation.expected_calls is not None:
             return None
+        for turn in conversation.turns:
+            if turn.tool_calls and turn.role == "assistant":
+                return None
         return None if writes_calls(conversation) or asks_by_name(conversation) else "no tool calls"
 
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
@@ -76,15 +77,16 @@ def _scores(
 ) -> list[Score]:
     """One score for each kind of check that had something to look at."""
     scores: list[Score] = []
-    held = sum(context.schema(placed.call.tool_name).errors is not None for placed in context.calls)
+    calls = context.calls
+    held = sum(context.schema(one.call.tool_name).errors is not None for one in calls) if context.knows_tools else 0
     if held or formal:
         scores.append(Score("schema", score_of(formal), f"{len(formal)} breaches; {held} calls have a usable schema"))
     if grounding.checked:
         share = 1 - grounding.ungrounded / grounding.checked
         scores.append(Score("grounding", share, f"{grounding.ungrounded} of {grounding.checked} values have no ground"))
-    results = [placed.call.result for placed in context.calls if placed.call.result is not None]
+    results = [placed.call.result for placed in calls if placed.call.result is not None]
     if results:
-        failed = sum(result.failed for result in results)
+        failed = sum([result.error is not None for result in results])
         scores.append(Score("execution", 1 - failed / len(results), f"{failed} of {len(results)} calls failed"))
         scores.append(Score("course", score_of(course), f"{len(course)} repeated, unrecovered or contradicted"))
     if context.conversation.expected_calls is not None:
@@ -93,13 +95,14 @@ def _scores(
 
 
 def _explain(context: Context, grounding: Grounding) -> str:
-    names = dict.fromkeys(placed.call.tool_name for placed in context.calls)
-    unusable = [name[:80] for name in names if context.schema(name).fault is not None]
     remarks = [f"{len(context.calls)} calls, {grounding.checked} values looked up"]
     if grounding.passed_over:
         remarks.append(f"{grounding.passed_over} values passed over, since too much text had been searched")
-    if not context.conversation.tools:
+    if not context.knows_tools:
         remarks.append("no tool definitions, so names and schemas were not checked")
+        return "; ".join(remarks)
+    names = dict.fromkeys(placed.call.tool_name for placed in context.calls)
+    unusable = [name[:80] for name in names if context.schema(name).fault is not None]
     if unusable:
         remarks.append(f"schema unusable: {', '.join(unusable[:5])}")
     return "; ".join(remarks)

@@ -17,10 +17,13 @@ def check_repetition(context: Context) -> Iterator[Issue]:
     A change is a call of a tool whose name says that it writes, and that did not fail. Where the log holds no
     answers, equal calls count within one turn only: they were made at once.
     """
+    calls = context.calls
+    if len({(placed.users_turns, placed.call.tool_name) for placed in calls}) == len(calls):
+        return  # no tool was called twice between two of the user's turns
     seen: dict[bytes, ToolResult] = {}
     at_once: set[tuple[int, bytes]] = set()
     users_turns = -1
-    for placed in context.calls:
+    for placed in calls:
         call = placed.call
         if placed.users_turns != users_turns:
             users_turns = placed.users_turns

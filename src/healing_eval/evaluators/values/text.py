@@ -6,7 +6,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import accumulate, count, pairwise
+from operator import add
 from unicodedata import normalize
 
 _PLAIN = bytes(code if code >= 128 or chr(code).isalnum() else ord(" ") for code in range(256))
@@ -115,33 +116,22 @@ class Passages:
     """Pieces of text in the order in which they were said, normalised once and searched up to any piece."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
-        self._pieces = pieces
-
-    @cached_property
-    def _raw(self) -> tuple[str, list[int]]:
-        whole, ends = _joined(self._pieces)
-        for fine, plain in _TYPOGRAPHIC:
-            if fine in whole:
-                whole = whole.replace(fine, plain)
-        return whole, ends
+        whole, self.ends = _joined(pieces)
+        """Where in `whole` the first so many pieces end."""
+        self.whole = whole if whole.isascii() else _keyboard_marks(whole)
+        """Everything as it was written, but for typographic dashes and quotes, which are those of a keyboard here."""
 
     @cached_property
     def _plain(self) -> tuple[str, list[int]]:
-        whole, ends = self._raw
-        narrow = _plain_if_narrow(whole)  # the whole at once is fastest, and right where no character moves
+        narrow = _plain_if_narrow(self.whole)  # the whole at once is fastest, and right where no character moves
         if narrow is not None:
-            return narrow, ends
-        return _joined([_plain(whole[start : end - 1]) for start, end in pairwise(ends)])
+            return narrow, self.ends
+        return _joined([_plain(self.whole[start : end - 1]) for start, end in pairwise(self.ends)])
 
     @cached_property
     def _folded(self) -> tuple[str, list[int]]:
         plain, ends = self._plain
         return _joined([" ".join(plain[start:end].split()) for start, end in pairwise(ends)])
-
-    @property
-    def whole(self) -> str:
-        """Everything as it was written, but for typographic dashes and quotes, which are those of a keyboard here."""
-        return self._raw[0]
 
     @property
     def plain_whole(self) -> str:
@@ -150,23 +140,33 @@ class Passages:
 
     def raw(self, count: int) -> tuple[str, int]:
         """The whole text as it was written, and where the first `count` pieces end."""
-        return self._raw[0], self._raw[1][count]
+        return self.whole, self.ends[count]
 
     def plain(self, count: int) -> tuple[str, int]:
         """The same without case and punctuation, each mark a space; only for needles of a single word."""
-        return self._plain[0], self._plain[1][count]
+        text, ends = self._plain
+        return text, ends[count]
 
     def folded(self, count: int) -> tuple[str, int]:
         """The same folded, see `fold`."""
-        return self._folded[0], self._folded[1][count]
+        text, ends = self._folded
+        return text, ends[count]
 
     def piece_at(self, place: int) -> int:
         """The number of the piece that holds a place of the raw text."""
-        return bisect_right(self._raw[1], place) - 1
+        return bisect_right(self.ends, place) - 1
+
+
+def _keyboard_marks(text: str) -> str:
+    try:
+        text.encode("latin-1")  # which has none of those marks, and takes less time than to look for each
+    except UnicodeEncodeError:
+        for fine, plain in _TYPOGRAPHIC:
+            text = text.replace(fine, plain)
+    return text
 
 
 def _joined(pieces: Sequence[str]) -> tuple[str, list[int]]:
-    ends = [0]
-    for piece in pieces:
-        ends.append(ends[-1] + len(piece) + 1)
-    return "\n".join(pieces), ends
+    """Put each piece on a line, and say where the next one begins."""
+    ends = map(add, accumulate(map(len, pieces), initial=0), count())
+    return "\n".join(pieces), list(ends)

@@ -30,6 +30,7 @@ class Grounding:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._evidence = Evidence(context.passages)
         self._grounded: set[str | int | float] = set()
         self._free_text = _free_text(context.options.free_text_arguments)
         self._characters_left = MOST_CHARACTERS
@@ -39,40 +40,43 @@ class Grounding:
         """Values that were not looked up any more, because too much text had been searched."""
 
     @cached_property
-    def _evidence(self) -> Evidence:
-        return Evidence(self._context.passages)
-
-    @cached_property
     def _soft(self) -> SoftGrounds:
         return SoftGrounds(self._context, self._is_said)
 
     def values(self) -> Iterator[tuple[PlacedCall, Leaf, bool]]:
         """Every value whose ground can be decided, with its call and whether it has one."""
+        grounded = self._grounded
         for placed in self._context.calls:
             properties = self._context.schema(placed.call.tool_name).properties
             for leaf in leaves(placed.call.parameters, properties, self._free_text):
                 if self._characters_left < 0:
                     self.passed_over += 1
                     continue
-                if leaf.kind == "fact":
-                    found = leaf.value in self._grounded or self._is_said(leaf, placed)
-                    if found:
-                        self._grounded.add(leaf.value)
-                else:
+                if leaf.kind != "fact":
                     found = self._soft_ground(leaf, placed)
+                else:
+                    found = leaf.value in grounded
+                    if not found and self._is_said(leaf, placed):
+                        found = True
+                        grounded.add(leaf.value)
                 if found is None:
                     continue
                 self.checked += 1
-                if not found:
-                    self.ungrounded += 1
+                self.ungrounded += not found
                 yield placed, leaf, found
 
     def check(self) -> Iterator[Issue]:
         """Report each value without a ground, once for a tool and argument."""
         reported: set[tuple[str, str, str | int | float]] = set()
+        latest, writes = None, False
         for placed, leaf, found in self.values():
+            if found:
+                continue
             tool_name = placed.call.tool_name
-            if found or (key := (tool_name, leaf.name, leaf.value)) in reported:
+            if placed is not latest:
+                latest, writes = placed, self._context.verb(tool_name) is not None
+            key = (tool_name, leaf.name, leaf.value)
+            if key in reported:
                 continue
             reported.add(key)
             yield issue(
@@ -81,8 +85,8 @@ class Grounding:
                 turn_id=placed.turn.turn_id,
                 tool_name=tool_name,
                 argument=pointer(leaf.path),
-                evidence=str(leaf.value)[:300],
-                severity=_severity(leaf, writes=self._context.verb(tool_name) is not None),
+                evidence=str(leaf.value),
+                severity=_SEVERITIES[leaf.kind, writes],
             )
 
     def _soft_ground(self, leaf: Leaf, placed: PlacedCall) -> bool | None:
@@ -91,24 +95,24 @@ class Grounding:
         return self._soft.ground(leaf, placed)
 
     def _is_said(self, leaf: Leaf, placed: PlacedCall) -> bool:
-        value, pieces, passages = leaf.value, placed.known_pieces, self._context.passages
-        text, limit = passages.raw(pieces)
-        self._characters_left -= limit
+        value, pieces, evidence = leaf.value, placed.known_pieces, self._evidence
+        passages = evidence.passages
+        self._characters_left -= passages.ends[pieces]
         if not isinstance(value, str):
-            return number_said(value, leaf.name, self._evidence, pieces)
+            return number_said(value, leaf.name, evidence, pieces)
         bare = value.strip()
         if bare[0] in _BEGINS_A_NUMBER:
             moment = read_moment(bare)
             if moment is not None and not moment.minutes:
-                return moment_said(moment, leaf.name, self._evidence, pieces)
-            if find_word(text, bare, limit):
+                return moment_said(moment, leaf.name, evidence, pieces)
+            if find_word(passages.whole, bare, passages.ends[pieces]):
                 return True
             if moment is not None:
-                return moment_said(moment, leaf.name, self._evidence, pieces)
+                return moment_said(moment, leaf.name, evidence, pieces)
             number = _number(bare)
             if number is not None:
-                return number_said(number, leaf.name, self._evidence, pieces)
-        elif bare.lower() in MONTHS and self._evidence.relative_from < passages.plain(pieces)[1]:
+                return number_said(number, leaf.name, evidence, pieces)
+        elif bare.lower() in _MONTHS and evidence.relative_from < passages.plain(pieces)[1]:
             return True  # "this month" is not said by its name
         return phrase_said(value, passages, pieces) or _names_the_deed(value, leaf.name, placed.call.tool_name)
 
@@ -127,13 +131,17 @@ def _description(kind: Kind, tool_name: str, argument: str) -> str:
     return f"{tool_name!r} was given {_FAULTS[kind].format(repr(argument))}."
 
 
-def _severity(leaf: Leaf, *, writes: bool) -> Severity:
+def _severity(kind: Kind, *, writes: bool) -> Severity:
     """A value that had to be said as it is makes a sure finding; the others one less grave."""
-    if leaf.kind in ("fact", "list"):
+    if kind in ("fact", "list"):
         return "error" if writes else "warning"
     return "warning" if writes else "info"
 
 
+_SEVERITIES: dict[tuple[Kind, bool], Severity] = {
+    (kind, writes): _severity(kind, writes=writes) for kind in _FAULTS for writes in (True, False)
+}
+_MONTHS = frozenset(MONTHS)
 _BEGINS_A_NUMBER = frozenset("0123456789+-.$€£")
 
 

@@ -13,7 +13,7 @@ import msgspec
 from healing_eval.evaluators.tool_call.grounding.weeks import unbound_week
 from healing_eval.evaluators.values.dates import MONTHS, find_dates, find_times
 from healing_eval.evaluators.values.numbers import find_numbers
-from healing_eval.evaluators.values.text import Passages
+from healing_eval.evaluators.values.text import Passages, holds_any
 
 _READ_AT_MOST = 2_000_000
 """Characters in which dates and numbers are looked for; words are looked for in all of them."""
@@ -74,7 +74,11 @@ class Evidence:
 
     def __init__(self, passages: Passages) -> None:
         self.passages = passages
-        self._text = passages.whole[:_READ_AT_MOST]
+        self._text = text = passages.whole[:_READ_AT_MOST]
+        self.has_slashes = "/" in text
+        """Whether there is any slash, without which no date is written with one."""
+        self.has_commas = "," in text
+        """Whether there is any comma, without which no number has its digits in groups."""
         self._named: dict[int, list[Placed]] = {}
         self._numeral_years: dict[int, bool] = {}
         self.taken_for_today: date | None = None
@@ -98,16 +102,6 @@ class Evidence:
                 one = date(year, month, day)
                 found[one] = min(piece, found.get(one, piece))
         return found
-
-    @cached_property
-    def has_slashes(self) -> bool:
-        """Whether there is any slash, without which no date is written with one."""
-        return "/" in self._text
-
-    @cached_property
-    def has_commas(self) -> bool:
-        """Whether there is any comma, without which no number has its digits in groups."""
-        return "," in self._text
 
     def writes_year_otherwise(self, year: int) -> bool:
         """Whether numerals of the year end a date, or stand beside a slash or full stop, as in 07/03/2025."""
@@ -181,8 +175,7 @@ class Evidence:
     @cached_property
     def speaks_of_days(self) -> bool:
         """Whether any word places a day otherwise than by its month."""
-        text = self.passages.plain_whole
-        return any(map(text.__contains__, _TELLTALES))
+        return holds_any(self.passages.plain_whole, _TELLTALES)
 
     @cached_property
     def names_scales(self) -> bool:

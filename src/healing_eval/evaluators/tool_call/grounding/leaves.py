@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, cast
 
@@ -19,6 +18,7 @@ _LARGEST = 1e300
 _SAID_WITHOUT_WORDS = frozenset(("", "true", "false", "yes", "no", "none", "null", "any", "all", "default"))
 
 _LONGEST_CODE = 24
+_LONGEST_NAME = 200
 
 # fmt: off
 FREE_TEXT = frozenset((
@@ -51,52 +51,71 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     """The enum's members between which there was a choice; empty for all but a member."""
 
 
-def leaves(parameters: dict[str, Any], properties: dict[str, Any], free_text: frozenset[str]) -> Iterator[Leaf]:
-    """List the values that must come from somewhere, the first 500 of a call.
+_SCALARS = (str, int, float)
+_NOTHING: dict[str, Any] = {}
+
+
+def leaves(parameters: dict[str, Any], properties: dict[str, Any], free_text: frozenset[str]) -> list[Leaf]:
+    """List the values that must come from somewhere, among the first 500 of a call.
 
     Left out: booleans and nulls, what the agent works out itself, long texts, defaults, integers below ten, numbers
     from 1e300, and members of an enum that stand in a list, where one does not exclude another.
     """
-    stack: list[tuple[tuple[str | int, ...], str, Any, Any]] = []
+    found: list[Leaf] = []
     count = 0
     for argument, given in parameters.items():
-        stack.append(((argument,), argument, given, properties.get(argument)))
-        while stack:
-            path, name, value, schema = stack.pop()
-            count += 1
-            if count > MOST_LEAVES:
-                return
-            known = _table(schema)
-            if isinstance(value, str | int | float):
-                leaf = _leaf(path, name, value, known, free_text)
-                if leaf is not None:
-                    yield leaf
-            elif isinstance(value, dict):
-                inner = _table(known.get("properties"))
-                table = cast("dict[str, Any]", value)
-                stack += [((*path, key), key, item, inner.get(key)) for key, item in reversed(table.items())]
-            elif isinstance(value, list):
-                items = cast("list[Any]", value)[:MOST_LEAVES]
-                stack += [
-                    ((*path, place), name, item, known.get("items")) for place, item in reversed(list(enumerate(items)))
-                ]
+        count += 1
+        if count > MOST_LEAVES:
+            break
+        schema = properties.get(argument)
+        if isinstance(given, _SCALARS):  # nearly all of them
+            leaf = _leaf((argument,), argument, given, schema, free_text)
+            if leaf is not None:
+                found.append(leaf)
+        elif given:
+            count = _open(argument, given, schema, free_text, found, count - 1)
+    return found
 
 
-def _leaf(
-    path: tuple[str | int, ...], name: str, value: str | float, schema: dict[str, Any], free_text: frozenset[str]
-) -> Leaf | None:
-    if "enum" in schema:
-        members = _chosen_from(path, value, schema)
-        return Leaf(path, name, value, "member", members) if members else None
-    kind = _kind(name, value, schema, free_text)
-    return None if kind is None else Leaf(path, name, value, kind)
-
-
-_NOTHING: dict[str, Any] = {}
+def _open(argument: str, given: Any, schema: Any, free_text: frozenset[str], found: list[Leaf], count: int) -> int:
+    """Add the values of a list or table to those found, and say how many have been seen with them."""
+    stack: list[tuple[tuple[str | int, ...], str, Any, Any]] = [((argument,), argument, given, schema)]
+    while stack:
+        path, name, value, schema = stack.pop()
+        count += 1
+        if count > MOST_LEAVES:
+            break
+        known = _table(schema)
+        if isinstance(value, _SCALARS):
+            leaf = _leaf(path, name, value, known, free_text)
+            if leaf is not None:
+                found.append(leaf)
+        elif isinstance(value, dict):
+            inner = _table(known.get("properties"))
+            table = cast("dict[str, Any]", value)
+            stack += [((*path, key), key, item, inner.get(key)) for key, item in reversed(table.items())]
+        elif isinstance(value, list):
+            items, one = cast("list[Any]", value)[:MOST_LEAVES], known.get("items")
+            stack += [((*path, place), name, item, one) for place, item in reversed(list(enumerate(items)))]
+    return count
 
 
 def _table(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else _NOTHING
+
+
+def _leaf(
+    path: tuple[str | int, ...], name: str, value: str | float, schema: Any, free_text: frozenset[str]
+) -> Leaf | None:
+    if schema and isinstance(schema, dict):
+        known = cast("dict[str, Any]", schema)
+        if "enum" in known:
+            members = _chosen_from(path, value, known)
+            return Leaf(path, name, value, "member", members) if members else None
+        if _is_fixed(value, known):
+            return None
+    kind = _kind_of_text(name, value, free_text) if isinstance(value, str) else _kind_of_number(value)
+    return None if kind is None else Leaf(path, name, value, kind)
 
 
 def _chosen_from(path: tuple[str | int, ...], value: str | float, schema: dict[str, Any]) -> tuple[str, ...]:
@@ -110,11 +129,7 @@ def _is_fixed(value: str | float, schema: dict[str, Any]) -> bool:
     return "const" in schema or ("default" in schema and schema["default"] == value)
 
 
-def _kind(name: str, value: str | float, schema: dict[str, Any], free_text: frozenset[str]) -> Kind | None:
-    if schema and _is_fixed(value, schema):
-        return None
-    if isinstance(value, str):
-        return _kind_of_text(name, value, free_text)
+def _kind_of_number(value: float) -> Kind | None:
     if isinstance(value, bool):
         return None
     if not abs(value) < _LARGEST:  # digits without end are no quantity, and no float holds them
@@ -123,25 +138,24 @@ def _kind(name: str, value: str | float, schema: dict[str, Any], free_text: froz
 
 
 def _kind_of_text(name: str, value: str, free_text: frozenset[str]) -> Kind | None:
-    if len(value) > _LONG_TEXT or _says_nothing(value.strip()):
+    if len(value) > _LONG_TEXT:
         return None
-    named = _kind_by_name(name[:200], free_text)
-    if named is None:
+    stripped = value.strip()
+    if len(stripped) <= _SAID_AT_MOST and _says_nothing(stripped):
+        return None
+    kind = _kind_by_name(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME], free_text)
+    if kind == "fact":
+        if value[0] in "[{":
+            return "list" if value[-1] in "]}" else None
+        return kind if len(value) <= _MANY_WORDS or value.count(" ") < _MANY_WORDS else None
+    if kind is None:
         return "fact" if _is_a_code(name, value) else None
-    if named == "credential":
-        return named if is_token(value) else None
-    if named == "wording":
-        return named
-    if value[0] in "[{":
-        return "list" if value[-1] in "]}" else None
-    return "fact" if value.count(" ") < _MANY_WORDS else None
+    return kind if kind == "wording" or is_token(value) else None
 
 
 def _says_nothing(value: str) -> bool:
-    """Whether a value is so short or common that it stands anywhere."""
-    return len(value) <= _SAID_AT_MOST and (
-        value.lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit())
-    )
+    """Whether a short value is so common that it stands anywhere."""
+    return value.lower() in _SAID_WITHOUT_WORDS or (len(value) == 1 and value.isdigit())
 
 
 def _is_a_code(name: str, value: str) -> bool:

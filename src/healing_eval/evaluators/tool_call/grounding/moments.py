@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
@@ -60,7 +61,8 @@ def read_moment(value: str) -> Moment | None:
     match = _ONE_MOMENT.fullmatch(value)
     if not match:
         return None
-    dates, minutes = tuple(find_dates(value)), tuple({time.minutes for time in find_times(value)})
+    dates = tuple(find_dates(value)) if match["date"] else ()
+    minutes = tuple({time.minutes for time in find_times(value)}) if ":" in value else ()
     if (match["date"] and not dates) or (match["time"] and not minutes):  # 2025-13-40, 99:99
         return None
     return Moment(dates, () if dates and _EDGE_OF_A_DAY.fullmatch(value) else minutes)
@@ -68,7 +70,7 @@ def read_moment(value: str) -> Moment | None:
 
 def moment_said(moment: Moment, name: str, evidence: Evidence, pieces: int) -> bool:
     """Whether each part of the moment was said, or follows from what was; a date may lack its year."""
-    if moment.dates and not any(_date_said(one, evidence, pieces) for one in moment.dates):
+    if moment.dates and not _any_date_said(moment.dates, evidence, pieces):
         return False
     return not moment.minutes or any(
         evidence.times.get(minutes, pieces) < pieces or time_follows(minutes, name, evidence, pieces)
@@ -76,44 +78,53 @@ def moment_said(moment: Moment, name: str, evidence: Evidence, pieces: int) -> b
     )
 
 
-def _date_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
-    return (
-        _numerals_said(day, evidence, pieces)
-        or _named_said(day, evidence, pieces)
-        or _ordinal_said(day, evidence, pieces)
-        or day_follows(_real_date(day), evidence, pieces)
-    )
+def _any_date_said(days: Iterable[FoundDate], evidence: Evidence, pieces: int) -> bool:
+    for day in days:
+        if (
+            _numerals_said(day, evidence, pieces)
+            or _named_said(day, evidence, pieces)
+            or _ordinal_said(day, evidence, pieces)
+            or (evidence.speaks_of_days and day_follows(_real_date(day), evidence, pieces))
+        ):
+            return True
+    return False
 
 
 def _numerals_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     """Whether month and day stand there in digits, with the same year or by themselves: 2025-09-17, 9/17, 9-17."""
     text, limit = evidence.passages.raw(pieces)
     month, number, year = day.month, day.day, day.year
-    for spelling in _spellings(month, number, slashes=evidence.has_slashes):
-        start = text.find(spelling, 0, limit)
-        if start >= 0 and (
-            _stands_apart(text, start, spelling, limit) or (year and find_word(text, f"{year}-{spelling}", limit))
-        ):
-            return True
+    for group in _spellings(month, number, evidence.has_slashes):
+        if text.find(group[0], 0, limit) < 0:
+            continue
+        for spelling in group:
+            start = text.find(spelling, 0, limit)
+            if start >= 0 and (
+                _stands_apart(text, start, spelling, limit) or (year and find_word(text, f"{year}-{spelling}", limit))
+            ):
+                return True
     if year is None or not evidence.writes_year_otherwise(year):
         return False
     return any(piece < pieces and said == year for said, piece in evidence.dates.get((month, number), ()))
 
 
 @lru_cache(maxsize=1024)
-def _spellings(month: int, day: int, *, slashes: bool) -> tuple[str, ...]:
-    spellings = [f"{month:02}-{day:02}", f"{month}-{day}"]
+def _spellings(month: int, day: int, slashes: bool) -> tuple[tuple[str, ...], ...]:
+    """Month and day in digits, in groups of which the first is part of the others, so that none stands without it."""
+    full, short = f"{month:02}-{day:02}", f"{month}-{day}"
+    groups = [(short, full)] if short in full and short != full else [(full,), (short,)]
     if slashes:
-        spellings += (f"{month:02}/{day:02}", f"{month}/{day}", f"{day}/{month}")
-    return tuple(dict.fromkeys(spellings))
+        groups += [tuple(one.replace("-", "/") for one in group) for group in groups]
+        groups.append((f"{day}/{month}",))
+    return tuple(dict.fromkeys(groups))
 
 
 def _named_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     limit = evidence.passages.plain(pieces)[1]
-    return any(
-        one.day == day.day and one.end <= limit and (one.year is None or day.year is None or one.year == day.year)
-        for one in evidence.named(day.month)
-    )
+    for one in evidence.named(day.month):
+        if one.day == day.day and one.end <= limit and (one.year is None or day.year is None or one.year == day.year):
+            return True
+    return False
 
 
 def _stands_apart(text: str, start: int, digits: str, limit: int) -> bool:
@@ -135,9 +146,9 @@ def _ordinal_said(day: FoundDate, evidence: Evidence, pieces: int) -> bool:
     text, limit = evidence.passages.plain(pieces)
     ordinal = _ORDINALS[day.day]
     start = text.find(ordinal, 0, limit)
-    for _ in range(_OCCURRENCES):
-        if start < 0:
-            return False
+    tries = 0
+    while start >= 0 and tries < _OCCURRENCES:
+        tries += 1
         end = start + len(ordinal)
         if not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum():
             around = text[max(start - _BESIDE, 0) : min(end + _BESIDE, limit)]

@@ -24,13 +24,16 @@ _TOO_LARGE = 1e13
 def number_said(value: float, name: str, evidence: Evidence, pieces: int) -> bool:
     """Whether a number stands in the first `pieces` pieces in any spelling, or follows from two there."""
     text, limit = evidence.passages.raw(pieces)
-    for spelling in _spellings(value, commas=evidence.has_commas):
-        if _digits_stand(text, spelling, limit):
+    for spelling in _spellings(value, evidence):
+        start = text.find(spelling, 0, limit)
+        if start >= 0 and _digits_stand(text, spelling, start, limit):
             return True
-    measured = not float(value).is_integer() or _names_a_quantity(name[:200])
-    if not measured and abs(value) > _WORDS_UP_TO and value % _WORDS_UP_TO:
-        return False
-    if not measured and abs(value) > _WORDS_UP_TO and not _may_be_worded(int(value), evidence):
+    measured = _names_a_quantity(name[:200]) or value % 1 != 0
+    if (
+        not measured
+        and not -_WORDS_UP_TO <= value <= _WORDS_UP_TO
+        and (value % _WORDS_UP_TO or not _may_be_worded(int(value), evidence))
+    ):
         return False
     numbers = evidence.numbers
     if numbers.get(float(value), pieces) < pieces:
@@ -51,19 +54,20 @@ def _names_a_quantity(name: str) -> bool:
     return not _QUANTITIES.isdisjoint(words) or "number" in words[:-1]
 
 
-def _spellings(value: float, *, commas: bool) -> list[str]:
+def _spellings(value: float, evidence: Evidence) -> tuple[str, ...]:
     """How a number may be written in digits; where there is no comma, none groups them."""
-    if isinstance(value, float) and not value.is_integer():
-        return [f"{value}", f"{value:,}", f"{value:.2f}"]
-    if abs(value) >= 1e18:
-        return [str(value)]
-    whole = int(value)
-    return [str(whole), f"{whole:,}"] if commas and abs(whole) >= 1000 else [str(whole)]
+    if isinstance(value, float):
+        if not value.is_integer():
+            return (f"{value}", f"{value:,}", f"{value:.2f}")
+        if abs(value) < 1e18:
+            value = int(value)
+    if -1000 < value < 1000 or not evidence.has_commas or abs(value) >= 1e18:
+        return (str(value),)
+    return (str(value), f"{value:,}")
 
 
-def _digits_stand(text: str, digits: str, limit: int) -> bool:
-    """Whether the digits stand there as a number of their own: 12 is not in 5123, 12.5 or 3.12."""
-    start = text.find(digits, 0, limit)
+def _digits_stand(text: str, digits: str, start: int, limit: int) -> bool:
+    """Whether the digits, first found at `start`, stand somewhere as a number: 12 is not in 5123, 12.5 or 3.12."""
     while start >= 0:
         end = start + len(digits)
         before, after = text[max(start - 2, 0) : start], text[end : end + 2]

@@ -25,19 +25,35 @@ def phrase_said(value: str, passages: Passages, pieces: int) -> bool:
     if find_word(text, value.strip(), limit):
         return True
     needle = fold(value)
-    if not needle or _stands(needle, passages, pieces):
-        return True
     words = needle.split()
     if len(words) == 1:
-        if _begins_a_word(needle, passages, pieces):
+        if _word_stands(needle, passages, pieces):
             return True
-    elif " " in value.strip() and "@" not in value and _words_said(words, passages, pieces):
+    elif not needle or _words_stand(value, needle, words, passages, pieces):
         return True
-    if any(_alias_stands(other, passages, pieces) for other in ALIASES.get(needle, ())):
-        return True
+    for other in ALIASES.get(needle, ()):
+        if _alias_stands(other, passages, pieces):
+            return True
     if _initials_said(value, words, passages, pieces):
         return True
     return len(needle) >= _FUZZY_FROM and needle.replace(" ", "").isalpha() and _nearly(needle, passages, pieces)
+
+
+def _word_stands(word: str, passages: Passages, pieces: int) -> bool:
+    """Whether a word stands there, or its stem begins another: drama, dramatic; nausea, nauseous."""
+    text, limit = passages.plain(pieces)
+    if len(word) < _PREFIX_FROM or not word.isalpha():
+        return find_word(text, word, limit)
+    stem = word[:-1] if len(word) > _PREFIX_FROM and word[-1] in "aeiouy" else word
+    if text.find(stem, 0, limit) < 0:
+        return False
+    return text.find(f" {stem}", 0, limit) >= 0 or find_word(text, word, limit)
+
+
+def _words_stand(value: str, needle: str, words: list[str], passages: Passages, pieces: int) -> bool:
+    if _stands(needle, passages, pieces):
+        return True
+    return " " in value.strip() and "@" not in value and _words_said(words, passages, pieces)
 
 
 def _stands(needle: str, passages: Passages, pieces: int) -> bool:
@@ -55,15 +71,6 @@ def _alias_stands(other: str, passages: Passages, pieces: int) -> bool:
     return other in _SURE_IN_ANY_CASE and _stands(other, passages, pieces)
 
 
-def _begins_a_word(word: str, passages: Passages, pieces: int) -> bool:
-    """Whether the word, or its stem, begins another: drama, dramatic; nausea, nauseous."""
-    if len(word) < _PREFIX_FROM or not word.isalpha():
-        return False
-    stem = word[:-1] if len(word) > _PREFIX_FROM and word[-1] in "aeiouy" else word
-    text, limit = passages.plain(pieces)
-    return text.find(f" {stem}", 0, limit) >= 0
-
-
 def _words_said(words: list[str], passages: Passages, pieces: int) -> bool:
     """Whether all words but the glue stand there, in any order."""
     telling = [word for word in words if word not in _GLUE] or words
@@ -74,7 +81,7 @@ def _words_said(words: list[str], passages: Passages, pieces: int) -> bool:
 def _initials_said(value: str, words: list[str], passages: Passages, pieces: int) -> bool:
     """Whether "WHO" was said as "World Health Organization", or the other way round; capitals make it sure."""
     raw, limit = passages.raw(pieces)
-    if _INITIALS.fullmatch(value):
+    if value.isupper() and _INITIALS.fullmatch(value):
         spelt = r"[ -]+(?:of |the |and |for )?".join(rf"{letter}[a-z]+" for letter in value)
         return re.compile(rf"\b{spelt}").search(raw, 0, limit) is not None
     if 2 <= len(words) <= 5:
@@ -96,7 +103,14 @@ def _nearly(needle: str, passages: Passages, pieces: int) -> bool:
             if start < 0 or len(part) < 2:
                 break
             window = text[max(start - offset - 2, 0) : min(start - offset + len(needle) + 2, limit)]
-            if partial_ratio(needle, window, score_cutoff=_ALIKE):
+            if _alike(needle, window):
                 return True
             start = text.find(part, start + 1, limit)
     return False
+
+
+def _alike(needle: str, window: str) -> bool:
+    """Whether some part of the window differs from the phrase in few letters; of up to six, in none."""
+    if len(needle) <= _FUZZY_FROM <= len(window):
+        return needle in window
+    return partial_ratio(needle, window, score_cutoff=_ALIKE) > 0
