@@ -106,9 +106,9 @@ def _asked_again(request: Said, reply: Said, again: Said) -> bool:
     """Whether the user repeats a question because the reply shares no word with it, gives no value and asks nothing."""
     if not (_is_question(request) and _is_question(again)) or len(request.words) < 4 or len(again.words) < 4:
         return False
-    if "?" in reply.text or any(character.isdigit() for character in reply.text) or reply.turn.tool_calls:
+    if "?" in reply.text or reply.turn.tool_calls:
         return False
-    content = {word for word in request.word_set if len(word) > 2} - _COMMON
-    if content & reply.word_set:
+    shared = request.word_set & reply.word_set
+    if any(len(word) > 2 and word not in _COMMON for word in shared) or any(map(str.isdigit, reply.text)):
         return False
     return fuzz.token_sort_ratio(request.lowered[:_COMPARED], again.lowered[:_COMPARED]) >= _SAME_QUESTION

@@ -7,7 +7,8 @@ attempt or speak of a state that may change claim nothing that could be held aga
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -100,41 +101,49 @@ _VERBS = frozenset({
 DENIES = _NEGATIONS | _OPPOSITES.keys() | {"non", "wish"}
 """A text with none of these words denies nothing."""
 
-_BREAK = re.compile(r"(?<=[.!?])\s+|;")
+# The engine skips to the set of characters that a pattern begins with; what stands before is looked at afterwards.
+_BREAK = re.compile(r"[\s;](?:(?<=;)|(?<=[.!?]\s)\s*)")
 _ITEM = re.compile(r"\s*(?:[-*•#>|]|\d+[.)]\s)")
 _CLAUSE = re.compile(r",|\s[–—-]+\s|[()]|\b(?:but|because|since|although|though|whereas|so|and|therefore)\b")
 _WORD = re.compile(r"[^\W\d]+(?:'[a-z]+)?|\d+")
-_NAME = re.compile(r"(?<=[\w,] )[A-Z]\w*")
+_NAME = re.compile(r"[A-Z](?<=[\w,] [A-Z])\w*")
 _NON = re.compile(r"\bnon[- ](?=[a-z]{4})")
-_QUOTES = frozenset('?:"“|')
+_QUOTES = '?:"“|'
 _PROMISE_OR_ATTEMPT = re.compile(
     r"\b(?:i|we) (?:will|won't)\b|\b(?:was|were|wasn't|weren't|been|be)(?: not)? (?:un)?able\b"
 )
+_IN_PROMISE_OR_ATTEMPT = ("will", "won't", "able")
+"""One of these is in every text that the pattern matches, and finding them takes much less time."""
 _WISH = "i wish i "
 _PERSONS = {"i": "i", "i'm": "i", "i've": "i", "you": "you", "you're": "you", "your": "your", "my": "my"}
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
-def claims_of(said: Said, hints: Iterable[str]) -> Iterator[Claim]:
-    """Give the claims in those sentences of a turn that hold one of the hints, in lower case, as part of their text."""
-    hints = tuple(hints)
-    if not holds_any(said.lowered, hints):
+def denials_of(said: Said) -> Iterator[Claim]:
+    """Give what a turn denies."""
+    hints = DENIES & said.word_set
+    return claims_of(said, lambda text: holds_any(text, hints), denied=True) if hints else iter(())
+
+
+def claims_of(said: Said, may_claim: Callable[[str], bool], *, denied: bool) -> Iterator[Claim]:
+    """Give the claims of a turn that are denied, or those that are affirmed.
+
+    Args:
+        said: the turn.
+        may_claim: tells of a text in lower case (the turn, a line or a sentence) whether it is worth reading.
+        denied: whether what is denied is asked for, or what is affirmed.
+    """
+    if not may_claim(said.lowered):
         return
     for line in said.text.replace("’", "'").split("\n"):
         # An item of a list often names an alternative or a condition.
-        if line and holds_any(line.lower(), hints) and not _ITEM.match(line):
+        if line and may_claim(line.lower()) and not _ITEM.match(line):
             for sentence in _BREAK.split(line):
                 if len(sentence) > MAX_SENTENCE:
                     continue
                 lowered = sentence.lower()
-                if _QUOTES.isdisjoint(sentence) and holds_any(lowered, hints) and _is_plain(lowered):
-                    yield from _of_sentence(said, sentence)
-
-
-def denials_of(said: Said) -> Iterator[Claim]:
-    """Give what a turn denies."""
-    hints = DENIES & said.word_set
-    return (claim for claim in claims_of(said, hints) if claim.denied_word) if hints else iter(())
+                if may_claim(lowered) and not holds_any(lowered, _QUOTES) and _is_plain(lowered):
+                    yield from _of_sentence(said, sentence, denied=denied)
 
 
 def content_words(words: list[str]) -> list[str]:
@@ -142,6 +151,7 @@ def content_words(words: list[str]) -> list[str]:
     return [content_of(word) for word in words if word not in _EMPTY and word not in _NEGATIONS]
 
 
+@lru_cache(maxsize=4096)
 def content_of(word: str) -> str:
     """Give a word as it is compared: without its ending, and one word for all that mean the same or the opposite."""
     return _stem(_OPPOSITES.get(word) or _SAME.get(word) or word)
@@ -152,15 +162,15 @@ def words_of(lowered: str) -> list[str]:
     return _WORD.findall(lowered)
 
 
-def forms_of(content: str) -> Iterator[str]:
+def forms_of(content: str) -> tuple[str, ...]:
     """Give the texts of which a sentence holds at least one if it holds a content word."""
-    yield content
-    for table in (_OPPOSITES, _SAME):
-        yield from (word for word, means in table.items() if content == _stem(means))
+    return (content, *_FORMS.get(content, ()))
 
 
 def _is_plain(lowered: str) -> bool:
-    return _NO_CLAIM.isdisjoint(words_of(lowered)) and not _PROMISE_OR_ATTEMPT.search(lowered)
+    if not _NO_CLAIM.isdisjoint(words_of(lowered)):
+        return False
+    return not (holds_any(lowered, _IN_PROMISE_OR_ATTEMPT) and _PROMISE_OR_ATTEMPT.search(lowered))
 
 
 def _stem(word: str) -> str:
@@ -174,30 +184,42 @@ def _stem(word: str) -> str:
     return word[:-1] + "i" if word.endswith("y") else word
 
 
-def _of_sentence(said: Said, sentence: str) -> Iterator[Claim]:
+def _forms() -> dict[str, list[str]]:
+    forms: dict[str, list[str]] = {}
+    for table in (_OPPOSITES, _SAME):
+        for word, means in table.items():
+            forms.setdefault(_stem(means), []).append(word)
+    return forms
+
+
+_FORMS = _forms()
+"""Content word to the words that are compared as it and do not look like it."""
+
+
+def _of_sentence(said: Said, sentence: str, *, denied: bool) -> Iterator[Claim]:
     names = {name.lower() for name in _NAME.findall(sentence) if name != "I"}
     for clause in _CLAUSE.split(sentence.lower()):
-        claim = _claim(said, clause.strip(), names)
+        claim = _claim(said, clause.strip(), names, denied=denied)
         if claim:
             yield claim
 
 
-def _claim(said: Said, clause: str, names: set[str]) -> Claim | None:
+def _claim(said: Said, clause: str, names: set[str], *, denied: bool) -> Claim | None:
     plain = "i " + clause.removeprefix(_WISH) if clause.startswith(_WISH) else clause
-    words = words_of(_NON.sub("not ", plain))
+    words = words_of(_NON.sub("not ", plain) if "non" in plain else plain)
     if not 2 <= len(words) <= MAX_WORDS or words[0] in _ASKS or _VERBS.isdisjoint(words) or words[-1] in _NEGATIONS:
         return None
-    denied = _denied_places(words, wishes=plain != clause)
-    if len(denied) > 1:
+    places = _denied_places(words, wishes=plain != clause)
+    if len(places) != denied:  # who denies twice affirms, and in a way that is seldom plain
         return None
-    after = content_words(words[denied[0] :]) if denied else []
+    after = content_words(words[places[0] :]) if denied else []
     if denied and not after:
         return None
     return Claim(
         said=said,
         text=clause,
         words=frozenset(content_words(words)),
-        denied_word=after[0] if after else None,
+        denied_word=after[0] if denied else None,
         names=frozenset(content_of(word) for word in words if word in names or word.isdigit()),
         person=_PERSONS.get(words[0]),
     )

@@ -102,11 +102,13 @@ def _repetition(said: Said, earlier: list[Said], replies: list[Said]) -> list[Si
 
 def _repeats(said: Said, others: list[Said]) -> bool:
     """Whether a turn says again what one of the others said."""
+    if len(said.words) < MIN_WORDS_TO_COMPARE:
+        return False
     words, count = said.word_set, len(said.word_set)
-    for other in others:
+    for other in others:  # not by `_share_words`, because this is where time goes
         other_words = other.word_set
         other_count = len(other_words)
-        smaller = count if count < other_count else other_count  # quicker than min(), and this is where time goes
+        smaller = count if count < other_count else other_count
         if len(words & other_words) >= SHARED_WORDS * smaller and _similarity(said, other) >= SAME:
             return True
     return False

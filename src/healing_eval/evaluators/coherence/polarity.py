@@ -9,7 +9,7 @@ changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 
 from healing_eval.domain.conversation import ToolCall, Turn
@@ -94,16 +94,42 @@ def _issue(earlier: Claim, later: Claim) -> Issue:
 
 def _opposed(by_agent: Sequence[Said]) -> Iterator[tuple[Claim, Claim]]:
     """Give pairs of an earlier and a later claim that say the opposite of each other."""
-    denials = list(islice((denial for said in by_agent for denial in denials_of(said)), MAX_DENIALS))
     by_word: dict[str, list[Claim]] = {}
-    for denial in denials:
+    for denial in islice((denial for said in by_agent for denial in denials_of(said)), MAX_DENIALS):
         by_word.setdefault(denial.denied_word or "", []).append(denial)
-    hints = {form for word in by_word for form in forms_of(word)}
-    for said in by_agent if hints else ():
-        for claim in claims_of(said, hints):
-            if claim.denied_word is None:
-                for word in claim.words & by_word.keys():
-                    yield from _ordered_pairs(claim, by_word[word][:MAX_OF_WORD])
+    if not by_word:
+        return
+    may_oppose = _opposing([denial for denials in by_word.values() for denial in denials[:MAX_OF_WORD]])
+    for said in by_agent:
+        for claim in claims_of(said, may_oppose, denied=False):
+            for word in claim.words & by_word.keys():
+                yield from _ordered_pairs(claim, by_word[word][:MAX_OF_WORD])
+
+
+def _opposing(denials: Iterable[Claim]) -> Callable[[str], bool]:
+    """Make a look at a text that tells whether it may affirm what one of the denials denies."""
+    hints = tuple({form for denial in denials for form in forms_of(denial.denied_word or "")})
+    wanted = [
+        (MIN_OF_LONGER * len(denial.words), [*map(_traces_of, denial.words)], [*map(_traces_of, denial.names)])
+        for denial in denials
+    ]
+
+    def may_oppose(text: str) -> bool:
+        if not holds_any(text, hints):
+            return False
+        for least, words, names in wanted:
+            if all(holds_any(text, traces) for traces in names):
+                common = sum([holds_any(text, traces) for traces in words])
+                if common >= MIN_COMMON_OF_PERSON and common >= least:
+                    return True
+        return False
+
+    return may_oppose
+
+
+def _traces_of(content: str) -> tuple[str, ...]:
+    """Give the texts of which each text that has a content word has one: a final y became an i in it."""
+    return tuple(form.removesuffix("i") for form in forms_of(content))
 
 
 def _ordered_pairs(claim: Claim, denials: Iterable[Claim]) -> Iterator[tuple[Claim, Claim]]:

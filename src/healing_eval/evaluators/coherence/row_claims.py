@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from healing_eval.domain.evaluation import Issue, issue
 from healing_eval.evaluators.coherence.context import Context, Said
 from healing_eval.evaluators.coherence.records import Mention, Records, records_of
+from healing_eval.evaluators.values.text import holds_any
 
 # fmt: off
 NEGATIONS = frozenset({
@@ -37,11 +38,12 @@ def check(context: Context) -> Iterator[Issue]:
 
 
 def _check_turn(said: Said, records: Records) -> Iterator[Issue]:
-    if not records.may_be_named_in(said.word_set):
-        return
-    for sentence in said.sentences:
+    beginnings = records.beginnings_in(said.word_set)
+    for sentence in said.sentences if beginnings else ():
+        if not holds_any(sentence, beginnings):
+            continue
         words = _words(sentence)
-        if not records.may_be_named_in(words) or not NEGATIONS.isdisjoint(words):
+        if not NEGATIONS.isdisjoint(words):
             continue
         named = records.named_in(words)
         if not named:

@@ -13,6 +13,7 @@ _SCORES = (
     ("answers", frozenset({"unanswered_request"}), "unanswered requests"),
     ("preferences", frozenset({"preference_violated"}), "violated preferences"),
 )
+_NOTHING_FOUND = tuple(Score(name, 1.0, f"no {noun} found") for name, _, noun in _SCORES)
 
 
 def scores(context: Context, issues: Sequence[Issue]) -> Iterator[Score]:
@@ -20,9 +21,9 @@ def scores(context: Context, issues: Sequence[Issue]) -> Iterator[Score]:
     frustration = _frustration(context)
     if frustration:
         yield frustration
-    for name, types, noun in _SCORES:
+    for (name, types, noun), nothing_found in zip(_SCORES, _NOTHING_FOUND, strict=True):
         mine = [found for found in issues if found.type in types]
-        yield Score(name, score_of(mine), f"{len(mine)} {noun} found" if mine else f"no {noun} found")
+        yield Score(name, score_of(mine), f"{len(mine)} {noun} found") if mine else nothing_found
 
 
 def _frustration(context: Context) -> Score | None:

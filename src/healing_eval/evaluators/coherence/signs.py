@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import msgspec
 
 from healing_eval.evaluators.coherence.context import Said
-from healing_eval.evaluators.values.text import holds_any
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -21,20 +20,22 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 class Phrases:
-    """Phrases to look for, each only in a text that has its longest word."""
+    """Phrases to look for, each only in a text that has its longest word, and every word that it has in its middle."""
 
     def __init__(self, *phrases: str) -> None:
-        self._by_word: dict[str, list[str]] = {}
+        self._by_word: dict[str, list[tuple[str, frozenset[str]]]] = {}
         for phrase in phrases:
-            self._by_word.setdefault(max(phrase.replace(",", " ").split(), key=len), []).append(phrase)
+            words = phrase.replace(",", " ").split()
+            self._by_word.setdefault(max(words, key=len), []).append((phrase, frozenset(words[1:-1])))
         self.telling = frozenset(self._by_word)
         """The longest words, one of which is in every text that holds a phrase."""
 
-    def found_in(self, text: str, words: frozenset[str]) -> bool:
-        """Whether a lower-case text holds one of the phrases; `words` are those of the text, or the telling of them."""
-        for word in self.telling & words:  # noqa: SIM110 - a generator in `any` takes twice the time
-            if holds_any(text, self._by_word[word]):
-                return True
+    def found_in(self, said: Said, telling: frozenset[str]) -> bool:
+        """Whether a turn holds one of the phrases; `telling` are those of its words that may tell it, or all."""
+        for word in self.telling & telling:
+            for phrase, middle in self._by_word[word]:
+                if middle <= said.word_set and phrase in said.lowered:
+                    return True
         return False
 
 
@@ -112,14 +113,19 @@ _SHOUTS = Sign("shouts", 1.5)
 _REPLY_COULD_NOT = Sign("the agent could not do it", 0.8)
 _REPLY_SAID_NO = Sign("the agent said no", 0.5)
 _TELLING_OF_PHRASES = frozenset[str]().union(*(phrases.telling for phrases, _ in _OF_PHRASES))
-_TELLING = _TELLING_OF_PHRASES.union(*(listed for listed, _ in (*_OF_FIRST_WORD, *_OF_WORDS)))
+_TELLING_OF_WORDS = frozenset[str]().union(*(listed for listed, _ in (*_OF_FIRST_WORD, *_OF_WORDS)))
+_TELLING = _TELLING_OF_PHRASES | _TELLING_OF_WORDS
 """Every sign but shouting has one of these words."""
 
 
 def signs_of_user(said: Said) -> list[Sign]:
     """Give the signs in a user's own words."""
     telling = said.word_set & _TELLING
-    signs = list(_signs_of_words(said, telling)) if telling else []
+    signs: list[Sign] = []
+    if not telling.isdisjoint(_TELLING_OF_WORDS):
+        signs.extend(_signs_of_words(said, telling))
+    if not telling.isdisjoint(_TELLING_OF_PHRASES):
+        signs.extend(sign for phrases, sign in _OF_PHRASES if phrases.found_in(said, telling))
     if shouts(said.text):
         signs.append(_SHOUTS)
     return signs
@@ -132,17 +138,12 @@ def _signs_of_words(said: Said, telling: frozenset[str]) -> Iterator[Sign]:
     for listed, sign in _OF_WORDS:
         if not telling.isdisjoint(listed):
             yield sign
-    if telling.isdisjoint(_TELLING_OF_PHRASES):
-        return
-    for phrases, sign in _OF_PHRASES:
-        if phrases.found_in(said.lowered, telling):
-            yield sign
 
 
 def signs_of_reply(reply: Said) -> list[Sign]:
     """Give the signs in the agent's turn before it."""
     signs: list[Sign] = []
-    if _REPLY_FAILS.found_in(reply.lowered, reply.word_set):
+    if _REPLY_FAILS.found_in(reply, reply.word_set):
         signs.append(_REPLY_COULD_NOT)
     if reply.words and reply.words[0] in _REFUSALS:
         signs.append(_REPLY_SAID_NO)

@@ -31,9 +31,15 @@ _I_AM = re.compile(
     r"\b(?:i am|i'm|im|we are|we're|i've been|i have been|my \w{2,12} is|she is|she's|he is|he's)[ ](?:(?:a|an"
     r"|strict|strictly|also|both|now|all|actually|lifelong)[ ]){0,3}\Z"
 )
+_I_AM_ENDS = (
+    "am ", "'m ", "im ", "are ", "'re ", "been ", "is ", "'s ", "a ", "an ", "strict ", "strictly ", "also ", "both ",
+    "now ", "all ", "actually ", "lifelong ",
+)
+"""What leads to a diet's name ends in one of these; a look at the end passes most names over."""
 _I_EAT = re.compile(
     r"\b(?:i|we)[ ](?:follow|keep|eat|only eat|need|stick to)[ ](?:(?:a|an|only|strictly|strict)[ ]){0,2}\Z"
 )
+_I_EAT_ENDS = ("follow ", "keep ", "eat ", "need ", "to ", "a ", "an ", "only ", "strictly ", "strict ")
 _NOT_EAT = re.compile(
     r"\b(?:i|we)[ ](?:don't|do not|can't|cannot|can not|never|won't)[ ](?:(?:ever|really)[ ])?(?:eat|have|drink"
     r"|tolerate)[ ](?:any[ ])?([a-z]+)(?:[ ](?:or|and)[ ]([a-z]+))?"
@@ -130,9 +136,14 @@ _CURRENCIES = "$€£"
 
 def stated_in(said: Said) -> list[Preference]:
     """Give the preferences a user turn states. A look at its words passes most turns over."""
-    found = [] if said.word_set.isdisjoint(_BOUNDS) else list(_bounds(said))
-    telling = said.word_set & _TELLING
-    return [*_stated(said, telling), *found] if telling else [*_budgets(said.lowered), *found]
+    words = said.word_set
+    telling = words & _TELLING
+    found = list(_stated(said, telling)) if telling else []
+    if holds_any(said.text, _CURRENCIES):
+        found.extend(_budgets(said))
+    if not words.isdisjoint(_BOUNDS) and not words.isdisjoint(_BOUND_LEADS):
+        found.extend(_bounds(said))
+    return found
 
 
 def _stated(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
@@ -147,7 +158,6 @@ def _stated(said: Said, telling: frozenset[str]) -> Iterator[Preference]:
     if not telling.isdisjoint(_SEATS):
         for match in _SEAT.finditer(text):
             yield Preference("seat", f"{match[1]} seat", frozenset({"window", "aisle", "middle"}) - {match[1]})
-    yield from _budgets(text)
 
 
 def takes_back(said: Said, preference: Preference) -> bool:
@@ -183,11 +193,11 @@ def _diets(said: Said) -> Iterator[Preference]:
     """Look for a diet's name first, and then at what leads to it: the names are rare, what leads to them is not."""
     named = [(name, said.lowered[max(0, start - _LEAD) : start]) for start, name in sorted(_diet_names(said))]
     for name, lead in named:
-        if name not in _KEPT_ONLY and _I_AM.search(lead):
+        if name not in _KEPT_ONLY and lead.endswith(_I_AM_ENDS) and _I_AM.search(lead):
             diet = name.rstrip("s")
             yield Preference("food", diet, DIETS[diet])
     for name, lead in named:
-        if name in _KEPT and _I_EAT.search(lead):
+        if name in _KEPT and lead.endswith(_I_EAT_ENDS) and _I_EAT.search(lead):
             yield Preference("food", name, DIETS[name])
 
 
@@ -220,15 +230,12 @@ def _for_others(preference: Preference, said: Said) -> bool:
     return not said.word_set.isdisjoint(_FOR_OTHERS) and not said.word_set.isdisjoint(dishes)
 
 
-def _budgets(text: str) -> Iterator[Preference]:
-    if holds_any(text, _CURRENCIES):
-        for match in _BUDGET.finditer(text):
-            yield Preference("budget", f"at most {match[1]}", bound=float(match[1].replace(",", "")))
+def _budgets(said: Said) -> Iterator[Preference]:
+    for match in _BUDGET.finditer(said.lowered):
+        yield Preference("budget", f"at most {match[1]}", bound=float(match[1].replace(",", "")))
 
 
 def _bounds(said: Said) -> Iterator[Preference]:
-    if said.word_set.isdisjoint(_BOUND_LEADS):
-        return
     text = said.lowered
     for pattern, kind in ((_EARLIEST, "earliest"), (_LATEST, "latest")):
         for match in pattern.finditer(text):

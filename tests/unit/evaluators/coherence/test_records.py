@@ -56,9 +56,9 @@ def test_a_text_without_the_first_word_of_any_value_names_none() -> None:
     records = Records()
     records.add([{"name": "jing jing"}, {"name": "big mall"}])
 
-    assert records.may_be_named_in({"the", "big", "city"})
-    assert not records.may_be_named_in({"the", "mall"})
-    assert not Records().may_be_named_in({"big"})
+    assert records.beginnings_in({"the", "big", "city"}) == ["big"]
+    assert records.beginnings_in({"the", "mall"}) == []
+    assert Records().beginnings_in({"big"}) == []
 
 
 def test_a_value_without_letters_names_nothing() -> None:
