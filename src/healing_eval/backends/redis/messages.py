@@ -38,19 +38,26 @@ def delivery_of(entry_id: bytes, fields: Sequence[bytes], delivered: int) -> Del
     Raises:
         Unreadable: it was written by somebody else.
     """
-    # This runs once for every message, so what is always so is tried first.
-    if len(fields) != 2 or fields[0] != _FIELD or len(fields[1]) != BYTES:
-        raise Unreadable(_fault(fields))
-    key, revision, attempts = _MESSAGE.unpack(fields[1])
+    # This runs once for every message, so what is nearly always so is tried first.
+    if len(fields) == 2 and fields[0] == _FIELD and len(fields[1]) == BYTES:
+        message = fields[1]
+    else:
+        message = _message_among(fields)
+    key, revision, attempts = _MESSAGE.unpack(message)
     if revision == 0:
         raise Unreadable("its revision is 0, and the first is 1")
     return Delivery(entry_id.decode(), RevisionKey(key, revision), attempts + delivered)
 
 
-def _fault(fields: Sequence[bytes]) -> str:
-    found = dict(zip(fields[::2], fields[1::2], strict=True)).get(_FIELD)
-    if found is None:
-        return f"the entry has no field {FIELD!r}"
-    if len(found) != BYTES:
-        return f"field {FIELD!r} has {len(found)} bytes, not {BYTES}"
-    return f"the entry has {len(fields) // 2} fields, not 1"
+def _message_among(fields: Sequence[bytes]) -> bytes:
+    """Find the message in an entry that has other fields too, such as those of a later version: they are passed over.
+
+    The scripts take the first that fits as well.
+    """
+    found = [value for name, value in zip(fields[::2], fields[1::2], strict=True) if name == _FIELD]
+    fitting = [value for value in found if len(value) == BYTES]
+    if fitting:
+        return fitting[0]
+    if found:
+        raise Unreadable(f"field {FIELD!r} has {len(found[0])} bytes, not {BYTES}")
+    raise Unreadable(f"the entry has no field {FIELD!r}")
