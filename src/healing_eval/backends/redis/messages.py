@@ -1,4 +1,8 @@
-"""How does a key travel through Redis? In 22 bytes: its key, its revision, and how often it was tried before."""
+"""How does a key travel through Redis?
+
+In 22 bytes: its key, its revision, and how often it was tried before. Beside them may stand the span in which it was
+appended, in a field of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,10 @@ KEY_BYTES = BYTES - 2
 """What comes before the count of earlier attempts."""
 FIELD = "k"
 _FIELD = FIELD.encode()
+TRACE_FIELD = "traceparent"
+TRACE_BYTES = 55
+"""Length of a `traceparent` of W3C Trace Context."""
+_TRACE_FIELD = TRACE_FIELD.encode()
 
 
 class Unreadable(Exception):
@@ -24,6 +32,14 @@ def packed(keys: Sequence[RevisionKey]) -> bytes:
     """Write keys that nobody has tried yet, one after the other."""
     pack = _MESSAGE.pack
     return b"".join([pack(key.conversation_key, key.revision, 0) for key in keys])
+
+
+def packed_with(keys: Sequence[RevisionKey], traceparent: str) -> bytes:
+    """Write keys as `packed` does, each followed by the span in which it is appended."""
+    pack, trace = _MESSAGE.pack, traceparent.encode("ascii")
+    if len(trace) != TRACE_BYTES:
+        raise ValueError(f"a traceparent has {TRACE_BYTES} characters")
+    return b"".join([pack(key.conversation_key, key.revision, 0) + trace for key in keys])
 
 
 def unpacked(message: bytes) -> tuple[RevisionKey, int]:
@@ -40,13 +56,21 @@ def delivery_of(entry_id: bytes, fields: Sequence[bytes], delivered: int) -> Del
     """
     # This runs once for every message, so what is nearly always so is tried first.
     if len(fields) == 2 and fields[0] == _FIELD and len(fields[1]) == BYTES:
-        message = fields[1]
+        message, traceparent = fields[1], None
     else:
-        message = _message_among(fields)
+        message, traceparent = _message_among(fields), _trace_among(fields)
     key, revision, attempts = _MESSAGE.unpack(message)
     if revision == 0:
         raise Unreadable("its revision is 0, and the first is 1")
-    return Delivery(entry_id.decode(), RevisionKey(key, revision), attempts + delivered)
+    return Delivery(entry_id.decode(), RevisionKey(key, revision), attempts + delivered, traceparent)
+
+
+def _trace_among(fields: Sequence[bytes]) -> str | None:
+    """Find the span in which an entry was appended; what cannot be one is passed over."""
+    for name, value in zip(fields[::2], fields[1::2], strict=True):
+        if name == _TRACE_FIELD and len(value) == TRACE_BYTES and value.isascii():
+            return value.decode("ascii")
+    return None
 
 
 def _message_among(fields: Sequence[bytes]) -> bytes:
