@@ -7,7 +7,6 @@ measurement follow it.
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from typing import Any, cast
 
 import structlog
@@ -16,13 +15,11 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, 
 from healing_eval import telemetry
 from healing_eval.api.addresses import pack
 from healing_eval.api.draining import TIMES_THE_LIMIT, Draining
-from healing_eval.api.methods import Methods, path_template, take_head, tell_methods, without_body
+from healing_eval.api.methods import QUIET, Methods, path_template, route_of, take_head, tell_methods, without_body
 
 log = structlog.get_logger()
 
 _UNROUTED = "(none)"
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Routes that machines call every few seconds; they are logged as debug events."""
 
 
 class Frame:
@@ -68,15 +65,9 @@ class Frame:
 def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
     """Say what was asked and answered, by route: ids and content stay out of logs and labels."""
     known = cast("dict[str, Any]", scope)
-    route = _route(path_template(scope) or _UNROUTED)
+    route = route_of(scope) or _UNROUTED
     telemetry.REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
     items = known.get("state", {}).get("items")
     fields = {} if items is None else {"items": items}
-    say = log.debug if route in _QUIET else log.info
+    say = log.debug if route in QUIET else log.info
     say("request.handled", method=method, route=route, status=status, seconds=round(seconds, 6), **fields)
-
-
-@lru_cache(maxsize=256)
-def _route(template: str) -> str:
-    """Write a template as the OpenAPI does: without types."""
-    return template.replace(":str}", "}")
