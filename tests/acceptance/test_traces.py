@@ -173,6 +173,7 @@ def test_no_collector_at_all_is_one_warning(start: Start, tmp_path: Path) -> Non
     serving.terminate()
 
     assert serving.wait(25) == 0
+    assert "refused" in next(line for line in log.read_text().splitlines() if "spans.unsent" in line)
     said = [line for line in log.read_text().splitlines() if "request.handled" not in line]
     assert [json.loads(line)["event"] for line in said if line.startswith("{")] == ["spans.unsent"]
     assert all(line.startswith(("{", "Healing Eval", "  ")) for line in said), said

@@ -253,6 +253,7 @@ class LaneWorker:
         self._retries.forget(keys)
         with suppress(BackendError):  # then they come again, and are given up again
             await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
+        note_done(keys)
         for key in keys:
             del open_ones[key]
         self._freed.set()

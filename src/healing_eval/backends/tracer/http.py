@@ -52,7 +52,6 @@ _KINDS: dict[Kind, trace.SpanKind] = {
     "consumer": trace.SpanKind.CONSUMER,
 }
 _MADE, _SENT, _LOST = map(telemetry.SPANS.labels, ("made", "sent", "lost"))
-_SILENCE = logging.NullHandler()
 _ERROR = trace.Status(trace.StatusCode.ERROR)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -109,7 +108,7 @@ class OtlpTracer:
     def from_url(cls, url: str, *, service: str, share: float) -> Self:
         endpoint = _endpoint(url)
         try:
-            with _library_heard():
+            with _library.reading_settings():
                 return cls(OTLPSpanExporter(endpoint, timeout=ANSWER_SECONDS), service=service, share=share)
         except ValueError as error:
             raise ConfigError(f"one of OpenTelemetry's own settings, OTEL_*, is wrong: {error}") from error
@@ -153,11 +152,12 @@ class _Telling(SpanExporter):
         self._fails = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        _library.complaint = ""
         result = self._exporter.export(spans)
         failed = result is not SpanExportResult.SUCCESS
         (_LOST if failed else _SENT).inc(len(spans))
         if failed and not self._fails:
-            log.warning("spans.unsent", setting="telemetry.otlp_endpoint", spans=len(spans))
+            log.warning("spans.unsent", setting="telemetry.otlp_endpoint", said=_library.complaint)
         elif self._fails and not failed:
             log.info("spans.sent_again", spans=len(spans))
         self._fails = failed
@@ -167,24 +167,35 @@ class _Telling(SpanExporter):
         self._exporter.shutdown()
 
 
-class _Heard(logging.Handler):
-    """Makes events of what the library says, without the values in it: one may be a secret in OTEL_*_HEADERS."""
+class _Library(logging.Handler):
+    """Hears what the library logs, line after line, and makes of it what an operator needs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._reads_settings = False
+        self.complaint = ""
+        """The first about an export since this was emptied; it tells the cause, and those after it only retries."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log.warning("spans.setting_ignored", said=str(record.msg))
+        if self._reads_settings:  # without the values: one may be a secret in OTEL_*_HEADERS
+            log.warning("spans.setting_ignored", said=str(record.msg))
+        elif record.name.startswith("opentelemetry.exporter") and not self.complaint:
+            self.complaint = masked(record.getMessage())[:MAX_CHARACTERS]
+
+    @contextmanager
+    def reading_settings(self) -> Generator[None]:
+        """Tell at once what is odd about the library's own settings."""
+        library = logging.getLogger("opentelemetry")
+        library.propagate = False
+        library.addHandler(self)
+        self._reads_settings = True
+        try:
+            yield
+        finally:
+            self._reads_settings = False
 
 
-@contextmanager
-def _library_heard() -> Generator[None]:
-    """Hear what the library says while it reads its own settings; later `_Telling` says what there is to say, once."""
-    library, heard = logging.getLogger("opentelemetry"), _Heard(logging.WARNING)
-    library.propagate = False
-    library.addHandler(heard)
-    try:
-        yield
-    finally:
-        library.removeHandler(heard)
-        library.addHandler(_SILENCE)
+_library = _Library()
 
 
 def _endpoint(url: str) -> str:

@@ -130,6 +130,19 @@ async def test_a_collector_that_does_not_answer_costs_spans_and_no_memory(collec
     assert BATCH < len(collector.spans) <= QUEUE + 2 * BATCH
 
 
+async def test_a_collector_that_refuses_is_told_with_its_reason(collector: Collector) -> None:
+    collector.status = 500
+    tracer = tracer_to(collector.endpoint)
+
+    with capture_logs() as said:
+        tracer.start("one", "internal", {}, parent=KEPT).end()
+        await tracer.close()
+
+    (event,) = said
+    assert event["event"] == "spans.unsent"
+    assert "500" in event["said"]
+
+
 @pytest.mark.parametrize(
     "url", ["http://", "http://:4318", "http://collector:0", "http://collector:99999", "https://[::1", "http://[x]/"]
 )
