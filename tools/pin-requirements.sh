@@ -9,6 +9,6 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --resolver=backtracking "$@"
 }
 compile --output-file requirements/core.txt pyproject.toml
-compile --extra server --extra redis --extra postgresql --output-file requirements/server.txt pyproject.toml
-compile --extra server --extra redis --extra postgresql --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+compile --extra server --extra redis --extra postgresql --extra otel --output-file requirements/server.txt pyproject.toml
+compile --extra server --extra redis --extra postgresql --extra otel --output-file requirements/dev.txt pyproject.toml requirements/dev.in
 compile --output-file requirements/build.txt requirements/build.in

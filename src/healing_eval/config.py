@@ -119,6 +119,17 @@ class LogSettings(_Section):
     """JSON lines or readable text; auto writes text on a terminal and JSON elsewhere."""
 
 
+class TelemetrySettings(_Section):
+    """Traces: how long each part of the work took, across processes."""
+
+    otlp_endpoint: str | None = None
+    """Who takes spans, by OTLP over HTTP, such as http://collector:4318; needs the extra otel. None: no traces."""
+    service_name: str = Field(default="healing-eval", min_length=1, max_length=256)
+    """What this process calls itself in traces."""
+    sampled_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the traces that begin here which is kept, in [0, 1]; who sends a `traceparent` decides about its own."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Frozen: read once, in a door."""
 
@@ -158,6 +169,8 @@ class Settings(BaseSettings):
     """How long what was accepted is kept."""
     log: LogSettings = LogSettings()
     """What is written to standard error."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """Traces: how long each part of the work took, across processes."""
     evaluators: dict[str, dict[str, Any]] = {}
     """Options of each evaluator by its name; the evaluator itself checks them and names the known ones."""
 

@@ -15,7 +15,8 @@ CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
 ARCHIVE = "healing_eval.archive"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, ARCHIVE)
+TRACER = "healing_eval.tracer"
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, ARCHIVE, TRACER)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
@@ -23,6 +24,7 @@ EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 EXTRA_OF_PLUGIN = {
     **{(group, scheme): "redis" for group in (STREAM, LEASE) for scheme in ("redis", "rediss")},
     **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
+    **{(TRACER, scheme): "otel" for scheme in ("http", "https")},
 }
 """Which extra single ones need besides; who does not name them in a setting does not need them."""
 
@@ -32,6 +34,7 @@ SETTING_OF_GROUP = {
     STREAM: "stream_url",
     LEASE: "stream_url",
     ARCHIVE: "archive_url",
+    TRACER: "telemetry.otlp_endpoint",
 }
 """Which setting holds the URL by which a group's plug-in is chosen."""
 
@@ -77,11 +80,15 @@ def load_for_url(group: str, url: str) -> type:
 
     Raises:
         ConfigError: the URL has no scheme, or nothing speaks it.
+        PluginError: what speaks it cannot be imported; names the setting, and the extra that is missing.
     """
     scheme = urlsplit(url).scheme
     known = found(group)
+    setting = f"setting {SETTING_OF_GROUP[group]!r}: " if group in SETTING_OF_GROUP else ""
     if scheme not in known:
-        setting = f"setting {SETTING_OF_GROUP[group]!r}: " if group in SETTING_OF_GROUP else ""
         schemes = ", ".join(known) or "none"
         raise ConfigError(f"{setting}{masked(url)!r} needs one of the schemes {schemes} ({group})")
-    return load(group, scheme)
+    try:
+        return load(group, scheme)
+    except PluginError as error:
+        raise PluginError(f"{setting}{error}") from error

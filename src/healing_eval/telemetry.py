@@ -124,6 +124,13 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=REGISTRY,
 )
+SPANS = Counter(
+    "healing_eval_spans_total",
+    "Spans, by state: made, sent to the collector, lost because it did not take them. Made and neither sent nor lost: "
+    "waiting, or dropped since too many waited.",
+    ["state"],
+    registry=REGISTRY,
+)
 
 
 def configure_logging(level: str, style: Literal["auto", "json", "text"]) -> None:

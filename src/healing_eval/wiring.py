@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,6 +14,7 @@ from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
+from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.archive import Archive
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
@@ -20,6 +22,7 @@ from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
+from healing_eval.ports.tracer import Tracer
 
 CHECKS = "checks"
 """The lane of what needs no model."""
@@ -71,6 +74,7 @@ class Services(msgspec.Struct, frozen=True):
     panel: Panel
     backlog: Backlog
     archive: Archive | None = None
+    tracer: Tracer | None = None
 
     async def open(self) -> None:
         """Open the stores and the stream."""
@@ -88,6 +92,8 @@ class Services(msgspec.Struct, frozen=True):
         await self.panel.close()
         await self.catalog.close()
         await self.ledger.close()
+        if self.tracer is not None:
+            await self.tracer.close()
 
 
 def build_model(settings: Settings) -> ChatModel | None:
@@ -111,8 +117,8 @@ def build_model(settings: Settings) -> ChatModel | None:
     return loaded.create(model, provider_environment())
 
 
-def build_panel(settings: Settings, only: Sequence[str] = ()) -> Panel:
-    """Make every evaluator, or `only` those named, with its options and weight.
+def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
+    """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
@@ -123,9 +129,13 @@ def build_panel(settings: Settings, only: Sequence[str] = ()) -> Panel:
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
     model = build_model(settings)
+    if tracer is not None and model is not None:
+        model = traced_model(model, tracer)
     chosen = [name for name in known if not only or name in only]
     evaluators = tuple(_build_evaluator(name, settings, model) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
+    if tracer is not None:
+        evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
     return Panel(evaluators, rules, model)
 
@@ -201,6 +211,20 @@ def build_stream(settings: Settings) -> Stream:
     return loaded.from_url(url, dead_letters=settings.worker.dead_letters)
 
 
+def build_tracer(settings: Settings) -> Tracer | None:
+    """Make who makes spans; None if nobody is told of any.
+
+    Raises:
+        ConfigError: nothing speaks the scheme of who takes them, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded, as without the extra `otel`.
+    """
+    chosen = settings.telemetry
+    if not chosen.otlp_endpoint:
+        return None
+    loaded = cast("type[Tracer]", plugins.load_for_url(plugins.TRACER, chosen.otlp_endpoint))
+    return loaded.from_url(chosen.otlp_endpoint, service=chosen.service_name, share=chosen.sampled_share)
+
+
 def build_services(settings: Settings) -> Services:
     """Make everything a server needs.
 
@@ -209,13 +233,18 @@ def build_services(settings: Settings) -> Services:
         PluginError: a plug-in cannot be loaded.
     """
     ledger = timed_ledger(build_ledger(settings))
+    stream = timed_stream(build_stream(settings))
+    tracer = build_tracer(settings)
+    if tracer is not None:
+        stream = traced_stream(stream, tracer, urlsplit(settings.stream_url).scheme)
     return Services(
         settings=settings,
         ledger=ledger,
         catalog=build_catalog(settings),
-        stream=timed_stream(build_stream(settings)),
+        stream=stream,
         lease=build_lease(settings),
-        panel=build_panel(settings),
+        panel=build_panel(settings, tracer=tracer),
         backlog=Backlog(ledger, settings.limits.backlog),
         archive=build_archive(settings),
+        tracer=tracer,
     )

@@ -20,6 +20,7 @@ from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
+from healing_eval.ports.tracer import Tracer
 
 SOURCE = Path(healing_eval.__file__).parent
 ROOT = SOURCE.parent.parent
@@ -35,6 +36,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.STREAM: Stream,
     plugins.LEASE: Lease,
     plugins.ARCHIVE: Archive,
+    plugins.TRACER: Tracer,
 }
 
 

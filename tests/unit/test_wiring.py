@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,75 @@ async def test_services_open_and_close_on_the_default_store(settings: Settings, 
 
     assert (tmp_path / "healing-eval.db").exists()
     assert type(build_catalog(settings)) is type(services.catalog)
+
+
+def in_a_process(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HEALING_EVAL_", "OTEL_"))}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=clean | environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+OURS = ("healing_eval.backends.tracer", "opentelemetry.exporter", "google.protobuf", "requests")
+"""Not all of OpenTelemetry: where it is installed, redis-py and litestar import some of it for themselves."""
+
+
+@pytest.mark.parametrize("endpoint", [None, ""])
+def test_without_a_collector_there_is_no_tracer_and_nothing_of_it_is_imported(
+    endpoint: str | None, tmp_path: Path
+) -> None:
+    code = f"""
+import sys
+from healing_eval.api.app import create_app
+from healing_eval.api.frame import Frame
+from healing_eval.cli import serve, up, work
+from healing_eval.config import read_settings
+from healing_eval.pipeline.together import Together
+from healing_eval.wiring import build_services
+services = build_services(read_settings(stream_url="redis://localhost"))
+app = create_app(services)
+assert services.tracer is None
+assert type(app.asgi_handler) is Frame
+assert type(app.state.context.ingest._adds) is Together
+assert not [one for one in services.panel.evaluators if ".evaluators." not in type(one).__module__]
+print([name for name in sys.modules if name.startswith({OURS!r})])
+"""
+    given = {} if endpoint is None else {"HEALING_EVAL_TELEMETRY__OTLP_ENDPOINT": endpoint}
+
+    done = in_a_process(code, tmp_path, **given)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("verb", ["up", "serve", "work"])
+def test_a_collector_without_the_extra_is_refused_in_one_line(verb: str, tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["opentelemetry"] = None  # as if it were not installed
+from healing_eval.cli.main import main
+main([{verb!r}])
+"""
+    servers = (
+        {}
+        if verb == "up"
+        else {
+            "HEALING_EVAL_STORE_URL": "postgresql://x@127.0.0.1:1/x",
+            "HEALING_EVAL_STREAM_URL": "redis://127.0.0.1:1",
+        }
+    )
+
+    done = in_a_process(code, tmp_path, HEALING_EVAL_TELEMETRY__OTLP_ENDPOINT="http://collector:4318", **servers)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: setting 'telemetry.otlp_endpoint': ")
+    assert done.stderr.endswith("try: pip install 'healing-eval[otel]'\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("endpoint", ["collector:4318", "grpc://collector:4317", "http://"])
+def test_a_collector_that_cannot_be_one_is_refused(settings: Settings, endpoint: str) -> None:
+    chosen = settings.telemetry.model_copy(update={"otlp_endpoint": endpoint})
+
+    with pytest.raises(ConfigError, match=r"telemetry\.otlp_endpoint"):
+        build_services(settings.model_copy(update={"telemetry": chosen}))

@@ -14,6 +14,7 @@ from healing_eval.api.evaluations import Evaluations
 from healing_eval.api.frame import Frame
 from healing_eval.api.operations import healthz, metrics, readyz
 from healing_eval.api.problems import answer_problem
+from healing_eval.api.tracing import Traced
 from healing_eval.wiring import Services
 
 
@@ -39,4 +40,6 @@ def _application(services: Services, handlers: list[Any]) -> Litestar:
     )
     methods = {route.path_format: frozenset(map(str, route.methods)) for route in app.routes}
     app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes)
+    if services.tracer is not None:
+        app.asgi_handler = Traced(app.asgi_handler, services.tracer)
     return app

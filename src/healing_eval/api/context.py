@@ -41,7 +41,9 @@ class Context(msgspec.Struct, frozen=True):
         return cls(
             services=services,
             access=Access(services.catalog, project_characters=limits.id_characters),
-            ingest=Ingest(services.ledger, services.stream, services.panel.lanes_in_use, wire_limits),
+            ingest=Ingest(
+                services.ledger, services.stream, services.panel.lanes_in_use, wire_limits, tracer=services.tracer
+            ),
             wire_limits=wire_limits,
         )
 

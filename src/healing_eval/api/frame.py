@@ -7,7 +7,6 @@ measurement follow it.
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from typing import cast
 
 import structlog
@@ -16,14 +15,21 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, 
 from healing_eval import telemetry
 from healing_eval.api.addresses import pack
 from healing_eval.api.draining import TIMES_THE_LIMIT, Draining
-from healing_eval.api.methods import KNOWN, Methods, path_template, take_head, tell_methods, without_body
+from healing_eval.api.methods import (
+    KNOWN,
+    QUIET,
+    Methods,
+    path_template,
+    route_of,
+    take_head,
+    tell_methods,
+    without_body,
+)
 from healing_eval.api.noted import noted
 
 log = structlog.get_logger()
 
 _UNROUTED = "(none)"
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Routes that machines call every few seconds; they are logged as debug events."""
 
 
 class Frame:
@@ -68,9 +74,9 @@ class Frame:
 
 def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
     """Say in one line what was asked and answered, by route: ids and content stay out of logs and labels."""
-    route = _route(path_template(scope) or _UNROUTED)
+    route = route_of(scope) or _UNROUTED
     telemetry.REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
-    say = log.debug if route in _QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
+    say = log.debug if route in QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
     shown = method if method in KNOWN else "(other)"
     say(
         "request.handled",
@@ -80,9 +86,3 @@ def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
         duration_ms=round(1000 * seconds, 3),
         **noted(scope),
     )
-
-
-@lru_cache(maxsize=256)
-def _route(template: str) -> str:
-    """Write a template as the OpenAPI does: without types."""
-    return template.replace(":str}", "}")

@@ -1,4 +1,4 @@
-"""Which methods does a path take?
+"""Which route is a request for, and which methods does a path take?
 
 HEAD wherever it takes GET, with the same headers and no body, since load balancers probe so; and `Allow` names all,
 whether somebody asked with OPTIONS or was refused with 405.
@@ -7,12 +7,16 @@ whether somebody asked with OPTIONS or was refused with 405.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import cast
 
 from litestar.types import HTTPResponseStartEvent, HTTPScope, Message
 
 Methods = dict[str, frozenset[str]]
 """From a path's template to what its handlers take."""
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Routes that machines call every few seconds: logged as debug events, and without a span."""
 
 
 KNOWN = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -47,3 +51,14 @@ def tell_methods(message: HTTPResponseStartEvent, methods: Iterable[str]) -> Non
 def path_template(scope: HTTPScope) -> str | None:
     """Give the template of the path that was routed to; None if there was none."""
     return cast("dict[str, str | None]", scope).get("path_template")
+
+
+def route_of(scope: HTTPScope) -> str | None:
+    """Give the path that was routed to as the OpenAPI writes it; None if there was none."""
+    template = path_template(scope)
+    return None if template is None else _without_types(template)
+
+
+@lru_cache(maxsize=256)
+def _without_types(template: str) -> str:
+    return template.replace(":str}", "}")

@@ -17,19 +17,21 @@ from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
 from healing_eval.pipeline.retries import Retries
-from healing_eval.pipeline.together import Together
+from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.ledger import LaneResult, Ledger
+from healing_eval.ports.tracer import Tracer
 
 log = structlog.get_logger()
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """A lane's name, its evaluators, and the rules by which all evaluators are weighed."""
+    """A lane's name, its evaluators, the rules by which all evaluators are weighed, and who makes spans, if any."""
 
     name: str
     evaluators: tuple[Evaluator, ...]
     rules: VerdictRules
+    tracer: Tracer | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -61,7 +63,7 @@ class Closer:
         self._lane = lane
         self._ledger = ledger
         self._retries = retries
-        self._stores = Together[LaneResult, bool](self._store)
+        self._stores = together(self._store, lane.tracer, "results")
 
     async def close(self, keys: Sequence[RevisionKey]) -> AsyncGenerator[Step, None]:
         """Store what is ready while the rest is still running.

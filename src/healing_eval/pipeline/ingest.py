@@ -21,9 +21,10 @@ from healing_eval.domain.revision import Receipt, RevisionKey, Status, Submissio
 from healing_eval.errors import BackendError
 from healing_eval.formats.body import Rejection, read_body
 from healing_eval.formats.limits import WireLimits
-from healing_eval.pipeline.together import Together
+from healing_eval.pipeline.spans import together
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
+from healing_eval.ports.tracer import Tracer
 
 log = structlog.get_logger()
 
@@ -77,8 +78,19 @@ class IngestAnswer(msgspec.Struct, frozen=True):
 class Ingest:
     """Takes the bytes of a request."""
 
-    def __init__(self, ledger: Ledger, stream: Stream, lanes: Sequence[str], limits: WireLimits) -> None:
-        self._adds = Together[Submission, Receipt](lambda submissions: ledger.add(submissions, lanes))
+    def __init__(
+        self,
+        ledger: Ledger,
+        stream: Stream,
+        lanes: Sequence[str],
+        limits: WireLimits,
+        *,
+        tracer: Tracer | None = None,
+    ) -> None:
+        async def add(submissions: Sequence[Submission]) -> Sequence[Receipt]:
+            return await ledger.add(submissions, lanes)
+
+        self._adds = together(add, tracer, "conversations")
         self._stream = stream
         self._lanes = lanes
         self._limits = limits

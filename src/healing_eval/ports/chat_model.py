@@ -25,6 +25,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int = 2048
     temperature: float = 0.0
     timeout_seconds: float = 60.0
+    about: bytes | None = None
+    """Key of the conversation it is asked about, to whose trace the call belongs. None: none, or several."""
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):

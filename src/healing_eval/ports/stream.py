@@ -27,6 +27,8 @@ class Delivery(msgspec.Struct, frozen=True):
     revision_key: RevisionKey
     attempt: int = 1
     """How often this message has been handed out, this time included."""
+    traceparent: str | None = None
+    """Names the span in which it was appended, where there is one."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -75,8 +77,10 @@ class Stream(Protocol):
         """
         ...
 
-    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+    async def append(self, lane: str, keys: Sequence[RevisionKey], *, traceparent: str | None = None) -> None:
         """Add keys at the end of a lane; on an error some of them may have been added.
+
+        A `traceparent`, the 55 characters of W3C Trace Context, travels with them until they are done or set aside.
 
         Raises:
             BackendError: the stream cannot take them now; said within half a second.

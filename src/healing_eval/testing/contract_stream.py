@@ -13,6 +13,7 @@ from healing_eval import plugins
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.ports.stream import DeadLetter, Delivery, Stream
 
+TRACEPARENT = f"00-{10**30:032x}-{10**15:016x}-01"
 KEPT = 5
 """Dead letters that a lane keeps in these tests."""
 
@@ -227,6 +228,20 @@ class StreamContract:
         await stream.bury("checks", taken, "too late")
 
         assert (await stream.list_dead("checks", limit=9)).items == []
+
+    async def test_a_traceparent_travels_with_its_keys_until_they_are_done(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2), traceparent=TRACEPARENT)
+        await stream.append("checks", keys_of(3)[2:])
+
+        taken = await self.take(stream)
+        claimed = await stream.claim("checks", "worker-2", count=9, idle_seconds=0)
+        await stream.release("checks", claimed[:1], delay_seconds=0)
+        await stream.release("checks", claimed[1:], delay_seconds=0.01)
+        again = [one for _ in keys_of(3) for one in await stream.read("checks", "a", count=1, wait_seconds=2)]
+
+        expected = dict(zip(keys_of(3), (TRACEPARENT, TRACEPARENT, None), strict=True))
+        for deliveries in (taken, claimed, again):
+            assert {one.revision_key: one.traceparent for one in deliveries} == expected
 
     async def bury(self, stream: Stream, count: int) -> list[DeadLetter]:
         """Bury the first keys, and list what is dead."""

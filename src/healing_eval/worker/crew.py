@@ -43,7 +43,7 @@ async def run_crew(
             evaluators = panel.on_lane(name)
             asks_model = any("model" in evaluator.needs for evaluator in evaluators)
             worker = LaneWorker(
-                Lane(name, evaluators, panel.rules),
+                Lane(name, evaluators, panel.rules, services.tracer),
                 services.ledger,
                 services.stream,
                 _pace(services.settings.worker, slice_seconds, asks_model=asks_model and panel.model is not None),

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 
 import msgspec
 import structlog
@@ -18,6 +19,7 @@ import structlog
 from healing_eval import telemetry
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
+from healing_eval.pipeline.batch_spans import note_done, traced_batch
 from healing_eval.pipeline.close import Closer, Lane, Step
 from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
 from healing_eval.pipeline.retries import Retries
@@ -89,7 +91,7 @@ class LaneWorker:
             taken = await self._take(min(room, self._pace.batch))
             for deliveries in _in_batches(await self._without_those_in_hand(taken)):
                 open_ones = {delivery.revision_key: delivery for delivery in deliveries}
-                task = asyncio.create_task(self._work(deliveries, open_ones))
+                task = asyncio.create_task(self._begin(deliveries, open_ones))
                 self._in_flight[task] = open_ones
                 task.add_done_callback(self._finished)
         await self._drain()
@@ -157,6 +159,13 @@ class LaneWorker:
         await self._ack([one for one in again if one.message_id != in_hand[one.revision_key].message_id])
         return [one for one in taken if one.revision_key not in in_hand]
 
+    async def _begin(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
+        if self._lane.tracer is None:
+            await self._work(deliveries, open_ones)
+        else:
+            work = partial(self._work, deliveries, open_ones)
+            await traced_batch(self._lane.tracer, self._lane.name, deliveries, work)
+
     async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
         """See a batch through; afterwards one log line says what became of it."""
         started = time.perf_counter()
@@ -215,6 +224,7 @@ class LaneWorker:
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         self._retries.forget(keys)
+        note_done(keys)
         await self._ack([open_ones.pop(key) for key in keys if key in open_ones])
         self._freed.set()
 
@@ -239,6 +249,7 @@ class LaneWorker:
             delivery, pause = open_ones.pop(key), self._retries.pause(key)
             with suppress(BackendError):  # then it is claimed once it has been idle for long enough
                 await self._stream.release(self._lane.name, [delivery], delay_seconds=pause, tried=False)
+        note_done(keys)
         self._freed.set()
 
     async def _give_up(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
@@ -250,6 +261,7 @@ class LaneWorker:
         self._retries.forget(keys)
         with suppress(BackendError):  # then they come again, and are given up again
             await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
+        note_done(keys)
         for key in keys:
             del open_ones[key]
         self._freed.set()

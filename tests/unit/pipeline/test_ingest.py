@@ -41,7 +41,7 @@ class Bell:
         self.rung: dict[str, list[RevisionKey]] = {}
         self._broken = broken
 
-    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+    async def append(self, lane: str, keys: Sequence[RevisionKey], *, traceparent: str | None = None) -> None:
         if lane == self._broken:
             raise BackendError("down")
         self.rung.setdefault(lane, []).extend(keys)

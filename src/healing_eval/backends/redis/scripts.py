@@ -8,7 +8,7 @@ to one slot.
 from __future__ import annotations
 
 from healing_eval.backends.redis.link import Script
-from healing_eval.backends.redis.messages import BYTES, FIELD, KEY_BYTES
+from healing_eval.backends.redis.messages import BYTES, FIELD, KEY_BYTES, TRACE_BYTES, TRACE_FIELD
 
 _MESSAGE_OF = f"""
 local function message_of(entry)
@@ -17,11 +17,26 @@ local function message_of(entry)
   end
   return ''
 end
+local function trace_of(entry)
+  for i = 1, #entry[2], 2 do
+    if entry[2][i] == '{TRACE_FIELD}' and #entry[2][i + 1] == {TRACE_BYTES} then return entry[2][i + 1] end
+  end
+  return ''
+end
 local function with_attempts(message, attempts)
   return string.sub(message, 1, {KEY_BYTES}) .. struct.pack('>H', math.min(attempts, 65535))
 end
 local function attempts_of(message)
   return (struct.unpack('>H', string.sub(message, {KEY_BYTES + 1})))
+end
+"""
+_ADD = f"""
+local function add(stream, message, trace)
+  if trace == '' then
+    redis.call('XADD', stream, '*', '{FIELD}', message)
+  else
+    redis.call('XADD', stream, '*', '{FIELD}', message, '{TRACE_FIELD}', trace)
+  end
 end
 """
 
@@ -35,6 +50,19 @@ end
     keys=1,
 )
 """stream; messages, one after the other."""
+
+APPEND_TRACED = Script(
+    _ADD
+    + f"""
+local messages = ARGV[1]
+for i = 1, #messages, {BYTES + TRACE_BYTES} do
+  local trace = string.sub(messages, i + {BYTES}, i + {BYTES + TRACE_BYTES - 1})
+  add(KEYS[1], string.sub(messages, i, i + {BYTES - 1}), trace)
+end
+""",
+    keys=1,
+)
+"""stream; messages, one after the other, each followed by its traceparent."""
 
 ACK = Script(
     """
@@ -61,7 +89,8 @@ return answer
 
 RELEASE = Script(
     _MESSAGE_OF
-    + f"""
+    + _ADD
+    + """
 local now = redis.call('TIME')
 local due = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2]
 for i = 4, #ARGV, 2 do
@@ -72,9 +101,9 @@ for i = 4, #ARGV, 2 do
   if pending and message ~= '' and attempts_of(message) + pending[4] == tonumber(ARGV[i + 1]) then
     message = with_attempts(message, ARGV[i + 1] - 1 + ARGV[3])
     if tonumber(ARGV[2]) > 0 then
-      redis.call('ZADD', KEYS[2], due, id .. ':' .. message)
+      redis.call('ZADD', KEYS[2], due, id .. ':' .. trace_of(entry) .. message)
     else
-      redis.call('XADD', KEYS[1], '*', '{FIELD}', message)
+      add(KEYS[1], message, trace_of(entry))
     end
     redis.call('XACK', KEYS[1], ARGV[1], id)
     redis.call('XDEL', KEYS[1], id)
@@ -89,11 +118,13 @@ An attempt that is not the current one was taken over by somebody else, or is no
 """
 
 RIPEN = Script(
-    f"""
+    _ADD
+    + f"""
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
-  redis.call('XADD', KEYS[1], '*', '{FIELD}', string.sub(member, -{BYTES}))
+  local trace = string.match(string.sub(member, 1, -{BYTES + 1}), ':(.*)$')
+  add(KEYS[1], string.sub(member, -{BYTES}), #trace == {TRACE_BYTES} and trace or '')
   redis.call('ZREM', KEYS[2], member)
 end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')

@@ -21,6 +21,7 @@ from healing_eval.ports.stream import DEAD_LETTERS, DeadLetter, Delivery
 class _Message(msgspec.Struct):
     revision_key: RevisionKey
     attempts: int = 0
+    traceparent: str | None = None
 
 
 class _Lane:
@@ -61,11 +62,11 @@ class MemoryStream:
     async def about(self) -> str:
         return "within this process"
 
-    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+    async def append(self, lane: str, keys: Sequence[RevisionKey], *, traceparent: str | None = None) -> None:
         to = self._lane(lane)
         for key in keys:
             message_id = str(self._next())
-            to.messages[message_id] = _Message(key)
+            to.messages[message_id] = _Message(key, traceparent=traceparent)
             to.ready.append(message_id)
         to.changed.set()
 
@@ -176,7 +177,7 @@ class MemoryStream:
         message.attempts += 1
         lane.held.pop(message_id, None)
         lane.held[message_id] = self._clock()
-        return Delivery(message_id, message.revision_key, message.attempts)
+        return Delivery(message_id, message.revision_key, message.attempts, message.traceparent)
 
     async def _wait(self, lane: _Lane, seconds: float) -> None:
         """Sleep until something is appended or released, or the next released message is due."""

@@ -25,10 +25,12 @@ from healing_eval.backends.redis.messages import (
     BYTES,
     FIELD,
     KEY_BYTES,
+    TRACE_BYTES,
     Unreadable,
     delivery_of,
     packed,
     packed_keys,
+    packed_with,
     unpacked,
 )
 from healing_eval.backends.redis.outbox import Outbox
@@ -82,6 +84,8 @@ class _Lane:
         self.consumers: set[str] = set()
         """Those of this process."""
         self.outbox: Outbox | None = None
+        self.traced_outbox: Outbox | None = None
+        """For those with a traceparent, which are longer."""
         self.ripen_at = 0.0
         self.claim_at = 0.0
         self.claim_from: Part = "0-0"
@@ -119,12 +123,16 @@ class RedisStream:
         await self._capabilities.check()
         return await self._capabilities.program()
 
-    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+    async def append(self, lane: str, keys: Sequence[RevisionKey], *, traceparent: str | None = None) -> None:
         of = self._lane(lane)
-        if of.outbox is None:
-            of.outbox = Outbox(lambda messages: self._send(of, messages))
-        if keys:
+        if of.outbox is None or of.traced_outbox is None:
+            of.outbox = Outbox(lambda messages: self._send(of, messages, scripts.APPEND, BYTES))
+            size = BYTES + TRACE_BYTES
+            of.traced_outbox = Outbox(lambda messages: self._send(of, messages, scripts.APPEND_TRACED, size))
+        if keys and traceparent is None:
             await of.outbox.put(packed(keys))
+        elif keys and traceparent is not None:
+            await of.traced_outbox.put(packed_with(keys, traceparent))
 
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
         of = self._lane(lane)
@@ -212,9 +220,9 @@ class RedisStream:
             found = self._lanes[name] = _Lane(self._prefix, name)
         return found
 
-    async def _send(self, lane: _Lane, messages: bytes) -> None:
-        for some in _portions(messages, AT_ONCE * BYTES):
-            await self._circuit.guard(lambda: self._appending.run(scripts.APPEND, lane.stream, some))  # noqa: B023 - awaited here
+    async def _send(self, lane: _Lane, messages: bytes, script: Script, size: int) -> None:
+        for some in _portions(messages, AT_ONCE * size):
+            await self._circuit.guard(lambda: self._appending.run(script, lane.stream, some))  # noqa: B023 - awaited here
 
     async def _make_group(self, lane: _Lane) -> None:
         """Make the lane's stream and group; the group begins with what was appended before there was one."""

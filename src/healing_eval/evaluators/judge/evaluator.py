@@ -146,13 +146,13 @@ class Judge:
         result: Result = Abstention(NO_MODEL)
         problem = ""
         for _ in range(ASKINGS):
-            result = await self._ask(self._model, window, problem, use)
+            result = await self._ask(self._model, conversation.key, window, problem, use)
             if isinstance(result, Findings):
                 break
             problem = result.reason
         return result
 
-    async def _ask(self, model: ChatModel, window: Window, problem: str, use: _Use) -> Findings | Failure:
+    async def _ask(self, model: ChatModel, about: bytes, window: Window, problem: str, use: _Use) -> Findings | Failure:
         prompt = write_prompt(self._rubric, window, self._new_nonce, problem)
         request = ChatRequest(
             messages=prompt.messages,
@@ -160,6 +160,7 @@ class Judge:
             schema_name="verdict",
             max_output_tokens=self.options.max_output_tokens,
             timeout_seconds=self._timeout_seconds,
+            about=about,
         )
         answer = await self._wait_for(model, request)
         use.add(answer)

@@ -1,0 +1,1 @@
+"""Spans by the scheme of who takes them."""
