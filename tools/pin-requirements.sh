@@ -8,7 +8,11 @@ compile() {
     CUSTOM_COMPILE_COMMAND="make requirements" "$bin/pip-compile" --quiet --strip-extras --allow-unsafe --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --resolver=backtracking "$@"
 }
-compile --output-file requirements/core.txt pyproject.toml
-compile --extra server --extra redis --extra postgresql --extra otel --output-file requirements/server.txt pyproject.toml
-compile --extra server --extra redis --extra postgresql --extra otel --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+extras="--extra server --extra redis --extra postgresql --extra otel"
+# What is installed with us is what we test with, so the pins of dev.txt hold for the others.
+# shellcheck disable=SC2086
+compile $extras --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+compile --constraint requirements/dev.txt --output-file requirements/core.txt pyproject.toml
+# shellcheck disable=SC2086
+compile $extras --constraint requirements/dev.txt --output-file requirements/server.txt pyproject.toml
 compile --output-file requirements/build.txt requirements/build.in
