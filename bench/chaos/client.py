@@ -64,6 +64,12 @@ class Client:
         for thread in self._threads:
             thread.join(2 * ANSWER_SECONDS)
 
+    def post(self, body: bytes) -> None:
+        """Post something else besides, and return once it is accepted."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
+        self._post_until_accepted(connection, body)
+        connection.close()
+
     @property
     def is_done(self) -> bool:
         """Whether everything that was sent has been accepted."""

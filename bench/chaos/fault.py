@@ -16,7 +16,7 @@ BEFORE_SECONDS = 4.0
 """How long all is well before the fault."""
 AFTER_SECONDS = 3.0
 """How long is posted on after it."""
-RECOVERY_SECONDS = 120.0
+RECOVERY_SECONDS = 240.0
 """What has not happened so long after the end of the fault counts as never."""
 
 
@@ -52,16 +52,21 @@ class Row(msgspec.Struct, kw_only=True):
     reposts: dict[str, int]
     fault_seconds: float
     recovery_seconds: float | None
-    """From the end of the fault until all that was posted was accepted and evaluated; None: it never was."""
+    """From the end of the fault until all that was posted was accepted and evaluated and no message was left; None: it
+    never was."""
+    messages_left: int
+    """Messages in the streams at the end."""
     model_calls: int
     most_unjudged: float
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is lost, twice, stuck or missing beyond what may be."""
+        """Whether nothing is lost, twice, stuck or missing beyond what may be, and no message goes round for ever."""
         one = self.counts
         too_many = one.unjudged > self.most_unjudged * max(1, one.accepted)
-        return one.accepted > 0 and not (one.lost or one.twice or one.stuck or one.unrecorded or too_many)
+        return one.accepted > 0 and not (
+            one.lost or one.twice or one.stuck or one.unrecorded or too_many or self.messages_left
+        )
 
 
 def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
@@ -80,7 +85,7 @@ def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
             ended = time.monotonic()
             time.sleep(AFTER_SECONDS)
             client.close()
-            recovered = _wait_until(lambda: client.is_done and count_open(site) == 0, RECOVERY_SECONDS)
+            recovered = _wait_until(lambda: _is_whole(site, client), RECOVERY_SECONDS)
             row = Row(
                 name=fault.name,
                 title=fault.title,
@@ -88,6 +93,7 @@ def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
                 reposts=dict(client.reposts),
                 fault_seconds=round(ended - began, 1),
                 recovery_seconds=round(time.monotonic() - ended, 1) if recovered else None,
+                messages_left=site.messages(),
                 model_calls=site.model_stats()["requests"],
                 most_unjudged=fault.most_unjudged,
             )
@@ -98,6 +104,10 @@ def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
             return row
         finally:
             client.give_up()
+
+
+def _is_whole(site: Site, client: Client) -> bool:
+    return client.is_done and count_open(site) == 0 and site.messages() == 0
 
 
 def _wait_until(holds: Callable[[], bool], seconds: float) -> bool:

@@ -6,6 +6,7 @@ The store and the stream are reached through proxies, so that the network betwee
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,17 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from bench.chaos.poison import installed_in
 from healing_eval.testing.servers.postgresql import Postgresql
-from healing_eval.testing.servers.process import Process, free_port, wait_until_ready, work_folder
+from healing_eval.testing.servers.process import MissingServer, Process, free_port, wait_until_ready, work_folder
 from healing_eval.testing.servers.proxy import FaultProxy
 from healing_eval.testing.servers.redis import RedisServer
 
 COMMAND = Path(sys.executable).parent / "healing-eval"
+LANES = ("checks", "judges")
 START_SECONDS = 60.0
+MOST_CONNECTIONS = "300"
+"""Of PostgreSQL: what is half-open for ever stays open there, and counts."""
 MODEL_DELAY_MS = "50"
 SETTINGS = {
     "HEALING_EVAL_WORKER__REDELIVER_AFTER_SECONDS": "5",
@@ -44,9 +49,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which servers are there before us."""
     serve_clock: str | None = None
     """How far the clock of `serve` is off, as faketime writes it; None: not at all."""
-    work_clock: str | None = None
-    works: int = 1
-    """How many times `work` is run; more than one stands for several hosts."""
+    work_clocks: tuple[str | None, ...] = (None,)
+    """The same of each `work`; more than one stands for several hosts."""
+    poisoned: bool = False
+    """Whether there is an evaluator that breaks on some conversations, `bench.chaos.poison`."""
 
 
 class Site:
@@ -57,9 +63,10 @@ class Site:
         self.port, self.model_port = free_port(), free_port()
 
     def __enter__(self) -> Site:
-        self.postgresql = Postgresql(durable=True)
+        self.postgresql = Postgresql(durable=True, settings={"max_connections": MOST_CONNECTIONS})
         self.redis = RedisServer(self.plan.aof)
         self.parts: dict[str, Process] = {}
+        self._plug_ins = work_folder("plug-ins")
         self.store_network, self.stream_network = FaultProxy(self.postgresql.port), FaultProxy(self.redis.port)
         try:
             self._start()
@@ -77,6 +84,7 @@ class Site:
         for server in (self.redis, self.postgresql):
             server.resume() if server.runs else None
             server.remove()
+        shutil.rmtree(self._plug_ins, ignore_errors=True)
 
     def _start(self) -> None:
         self.store_network.start()
@@ -90,20 +98,17 @@ class Site:
         if "redis" in self.plan.started:
             self.redis.start()
         self._make("serve", self._serve_command(), self._environment(), self.plan.serve_clock)
-        for name in self.work_names:
-            self._make(name, [COMMAND, "work", "--processes", "2", "--port", "0"], self._environment(), self._clock())
+        for name, clock in zip(self.work_names, self.plan.work_clocks, strict=True):
+            self._make(name, [COMMAND, "work", "--processes", "2", "--port", "0"], self._environment(), clock)
         self.start("serve", *self.work_names)
 
     @property
     def work_names(self) -> list[str]:
         """Names of the parts that run `work`."""
-        return [f"work-{number}" for number in range(1, self.plan.works + 1)]
+        return [f"work-{number}" for number, _ in enumerate(self.plan.work_clocks, 1)]
 
     def _serve_command(self) -> list[str | Path]:
         return [COMMAND, "serve", "--workers", "2", "--port", str(self.port)]
-
-    def _clock(self) -> str | None:
-        return self.plan.work_clock
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -113,6 +118,7 @@ class Site:
             "HEALING_EVAL_JUDGE__MODEL": "openai:fake-1",
             "OPENAI_API_KEY": "none",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{self.model_port}/v1",
+            **(installed_in(self._plug_ins) if self.plan.poisoned else {}),
             **SETTINGS,
             **self.plan.settings,
         }
@@ -131,6 +137,19 @@ class Site:
         """Whether the API says that it works."""
         with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
             return answer.status == 200
+
+    def stream_of(self, lane: str) -> str:
+        """Name the key of a lane's stream in Redis."""
+        return f"healing-eval:{{{lane}}}"
+
+    def messages(self) -> int:
+        """Count what is in the streams of all lanes, not acknowledged yet or waiting for later."""
+        asked = [command for lane in LANES for command in self._counting(self.stream_of(lane))]
+        return sum(int(self.redis.ask(command).removeprefix(":")) for command in asked)
+
+    @staticmethod
+    def _counting(stream: str) -> tuple[str, str]:
+        return f"XLEN {stream}", f"ZCARD {stream}:delayed"
 
     def rows(self, query: str) -> list[list[str]]:
         """Ask the store, not through the proxy."""
@@ -159,6 +178,20 @@ def children_of(part: Process) -> list[int]:
     return [int(child) for child in listed.read_text().split()] if listed.exists() else []
 
 
+def pause_all(part: Process) -> None:
+    """Freeze a part and its children, as a host does that is moved."""
+    part.pause()
+    for child in children_of(part):
+        os.kill(child, signal.SIGSTOP)
+
+
+def resume_all(part: Process) -> None:
+    """Let a frozen part go on."""
+    for child in children_of(part):
+        os.kill(child, signal.SIGCONT)
+    part.resume()
+
+
 def kill_all(part: Process) -> None:
     """End a part and its children as a power cut does."""
     if not part.runs:
@@ -174,9 +207,9 @@ def clock_shifted_by(offset: str) -> dict[str, str]:
     """What to set so that a process sees another time of day; its timers go as they should.
 
     Raises:
-        FileNotFoundError: faketime is not installed.
+        MissingServer: faketime is not installed.
     """
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
-        raise FileNotFoundError("no libfaketime; on Debian: apt-get install faketime")
+        raise MissingServer("no libfaketime on this machine; on Debian: apt-get install faketime")
     return {"LD_PRELOAD": str(found[0]), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}

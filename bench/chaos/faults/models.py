@@ -33,7 +33,9 @@ def _fails_at_random(given: Break) -> None:
 FAULTS = (
     Fault(name="model-429", title="model answers 429 for 10 s", cause=_answers("429")),
     Fault(name="model-500", title="model answers 500 for 10 s", cause=_answers("500")),
-    Fault(name="model-garbage", title="model answers garbage for 10 s", cause=_answers("invalid_json"), most_unjudged=1),
+    Fault(
+        name="model-garbage", title="model answers garbage for 10 s", cause=_answers("invalid_json"), most_unjudged=1
+    ),
     Fault(name="model-never", title="model never answers for 10 s", cause=_answers("hang")),
     Fault(
         name="model-random",
