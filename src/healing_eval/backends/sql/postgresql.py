@@ -47,6 +47,9 @@ _SESSION = {
     "plan_cache_mode": "force_custom_plan",
 }
 
+_LONGEST_MILLISECONDS = 2**31 - 1
+"""What the server can count to."""
+
 _BEGIN = "BEGIN"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -310,7 +313,7 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
         connect_args={
             "timeout": address.connect_seconds,
             "command_timeout": address.answer_seconds,
-            "server_settings": {"application_name": address.application_name, **_SESSION},
+            "server_settings": {"application_name": address.application_name, **_SESSION, **_given_up_after(address)},
             **({} if address.ssl is None else {"ssl": address.ssl}),
         },
         hide_parameters=True,  # they are what people said, and an error may be logged
@@ -330,6 +333,19 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
             raise DisconnectionError
 
     return engine
+
+
+def _given_up_after(address: Address) -> dict[str, str]:
+    """When the server gives up a transaction in which we say nothing more, or half of a COPY.
+
+    A connection that the network has swallowed looks alive to the server for hours, and keeps its locks as long. A
+    statement that only takes long is given up by us first.
+    """
+    milliseconds = min(math.ceil(1000 * address.answer_seconds), _LONGEST_MILLISECONDS // 2)
+    return {
+        "idle_in_transaction_session_timeout": str(milliseconds),
+        "statement_timeout": str(2 * milliseconds),
+    }
 
 
 async def _write_json_as_it_is(connection: Any) -> None:
