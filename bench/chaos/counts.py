@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from bench.chaos.site import Site
-
+Rows = Callable[[str], list[list[str]]]
+"""Asks the store, and gives a row's fields as text."""
 EVALUATORS = ("coherence", "heuristic", "judge", "tool_call")
 """Those of every site; each has to have said something about every conversation."""
 
@@ -45,17 +45,17 @@ class Counts(msgspec.Struct):
     """The first few that are not as they should be."""
 
 
-def count_open(site: Site) -> int:
+def count_open(rows_of: Rows) -> int:
     """Count the conversations that wait for an evaluator."""
-    return int(site.rows(_OPEN)[0][0])
+    return int(rows_of(_OPEN)[0][0])
 
 
-def count(site: Site, accepted: Iterable[str], given_up: Iterable[str] = ()) -> Counts:
+def count(rows_of: Rows, accepted: Iterable[str], given_up: Iterable[str] = ()) -> Counts:
     """Count by the rows; those of `given_up` have to be marked failed, and all others evaluated."""
     counts, missing, expected_failed = Counts(), set(accepted), set(given_up)
     counts.accepted = len(missing)
     seen: set[str] = set()
-    for name, status, outstanding, revision, evaluators, verdicts, final in site.rows(_HEADS):
+    for name, status, outstanding, revision, evaluators, verdicts, final in rows_of(_HEADS):
         missing.discard(name)
         found = tuple(evaluators.split(","))
         extra = len(found) - len(set(found)) + max(0, int(verdicts) - 1) + int(revision) - 1 + (name in seen)
@@ -72,5 +72,5 @@ def count(site: Site, accepted: Iterable[str], given_up: Iterable[str] = ()) -> 
             )
     counts.lost += len(missing)
     counts.examples += [f"{name} is not in the store" for name in sorted(missing)[:3]]
-    counts.unjudged, counts.unrecorded = map(int, site.rows(_FAILURES)[0])
+    counts.unjudged, counts.unrecorded = map(int, rows_of(_FAILURES)[0])
     return counts

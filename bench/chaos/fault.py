@@ -12,9 +12,9 @@ from bench.chaos.client import Client
 from bench.chaos.counts import Counts, count, count_open
 from bench.chaos.site import Plan, Site
 
-BEFORE_SECONDS = 4.0
+BEFORE_SECONDS = 3.0
 """How long all is well before the fault."""
-AFTER_SECONDS = 3.0
+AFTER_SECONDS = 2.0
 """How long is posted on after it."""
 RECOVERY_SECONDS = 240.0
 """What has not happened so long after the end of the fault counts as never."""
@@ -89,7 +89,7 @@ def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
             row = Row(
                 name=fault.name,
                 title=fault.title,
-                counts=count(site, client.accepted, given_up),
+                counts=count(site.rows, client.accepted, given_up),
                 reposts=dict(client.reposts),
                 fault_seconds=round(ended - began, 1),
                 recovery_seconds=round(time.monotonic() - ended, 1) if recovered else None,
@@ -107,7 +107,7 @@ def measure(fault: Fault, rounds: int, complain: Callable[[str], None]) -> Row:
 
 
 def _is_whole(site: Site, client: Client) -> bool:
-    return client.is_done and count_open(site) == 0 and site.messages() == 0
+    return client.is_done and count_open(site.rows) == 0 and site.messages() == 0
 
 
 def _wait_until(holds: Callable[[], bool], seconds: float) -> bool:
