@@ -256,6 +256,19 @@ async def test_a_connection_that_the_network_swallowed_keeps_its_locks_no_longer
     assert receipt.status == "revised"
 
 
+async def test_the_server_is_to_notice_within_half_a_minute_that_we_are_gone(postgresql_url: str) -> None:
+    database = PostgresqlDatabase(postgresql_url)
+    parts = ("idle", "interval", "count")
+
+    async with database.look() as connection:
+        idle, interval, count = [
+            int((await connection.execute(text(f"SHOW tcp_keepalives_{part}"))).scalar_one()) for part in parts
+        ]
+    await database.close()
+
+    assert idle + interval * count == 30
+
+
 async def test_a_server_that_hangs_is_an_error_and_then_goes_on(own_server: Postgresql, own_url: str) -> None:
     batch = [a_submission(a_conversation(f"c-{number}")) for number in range(3)]
     async with opened(own_url) as ledger:

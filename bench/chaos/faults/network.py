@@ -12,6 +12,8 @@ Network = Callable[[Break], FaultProxy]
 SLOW_SECONDS = 10.0
 SILENT_SECONDS = 20.0
 """More than we wait for an answer of PostgreSQL."""
+KEEP_ALIVE_SECONDS = 30.0
+"""When TCP tells PostgreSQL that nobody is there any more, as our connections ask for; loopback loses no packets."""
 
 
 def _store(given: Break) -> FaultProxy:
@@ -40,11 +42,14 @@ def _silent(network: Network, seconds: float) -> Callable[[Break], None]:
     return cause
 
 
-def _half_open(network: Network) -> Callable[[Break], None]:
+def _half_open(network: Network, noticed_after: float = 0.0) -> Callable[[Break], None]:
     def cause(given: Break) -> None:
         for _ in range(3):
             network(given).abandon()
             time.sleep(2)
+        if noticed_after:
+            time.sleep(noticed_after)
+            network(given).notice()
 
     return cause
 
@@ -74,7 +79,11 @@ FAULTS = (
         cause=_silent(_store, SILENT_SECONDS),
     ),
     Fault(name="net-silent-stream", title="network to Redis silent for 20 s", cause=_silent(_stream, SILENT_SECONDS)),
-    Fault(name="net-half-store", title="connections to PostgreSQL half-open for ever", cause=_half_open(_store)),
+    Fault(
+        name="net-half-store",
+        title="connections to PostgreSQL half-open, keep-alive after 30 s",
+        cause=_half_open(_store, KEEP_ALIVE_SECONDS),
+    ),
     Fault(name="net-half-stream", title="connections to Redis half-open for ever", cause=_half_open(_stream)),
     Fault(
         name="net-answers-store",

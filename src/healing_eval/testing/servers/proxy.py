@@ -80,6 +80,10 @@ class FaultProxy:
         """Make the connections of now half-open: they stay, silent for ever. New ones are passed on."""
         self._call(lambda: [one.abandon() for one in self._open])
 
+    def notice(self) -> None:
+        """Let the server learn, as by TCP's keep-alive, that the abandoned are gone; the clients hear nothing."""
+        self._call(lambda: [one.forget_server() for one in self._open])
+
     def cut(self) -> None:
         """Reset all connections of now; new ones are passed on."""
         self._call(lambda: [one.reset() for one in self._open])
@@ -190,6 +194,11 @@ class _Connection:
 
     def abandon(self) -> None:
         self._abandoned = True
+
+    def forget_server(self) -> None:
+        if self._abandoned:
+            for writer in self.writers[1:]:
+                writer.transport.abort()
 
     def reset(self) -> None:
         for writer in self.writers:

@@ -20,18 +20,28 @@ class Echo(socketserver.BaseRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
+    ended = 0
+
+    def shutdown_request(self, request: object) -> None:
+        self.ended += 1
+        super().shutdown_request(request)  # pyright: ignore[reportArgumentType]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A reset is what is tested here."""
 
 
 @pytest.fixture
-def proxy() -> Iterator[FaultProxy]:
+def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Echo) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        with FaultProxy(server.server_address[1]) as proxy:
-            yield proxy
+        yield server
         server.shutdown()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with FaultProxy(server.server_address[1]) as proxy:
+        yield proxy
 
 
 def connect(proxy: FaultProxy) -> socket.socket:
@@ -104,6 +114,22 @@ def test_what_is_abandoned_stays_silent_and_new_connections_work(proxy: FaultPro
         with connect(proxy) as after:
             assert ask(after) == b"hello"
         assert hears_nothing(before)
+
+
+def test_the_server_may_notice_that_the_abandoned_are_gone_while_they_hear_nothing(
+    proxy: FaultProxy, server: Server
+) -> None:
+    with connect(proxy) as before:
+        assert ask(before) == b"hello"
+        proxy.abandon()
+        with connect(proxy) as after:
+            assert ask(after) == b"hello"
+
+            proxy.notice()
+
+            wait_until_ready(lambda: server.ended == 1, "the end of the abandoned one")
+            assert hears_nothing(before)
+            assert ask(after) == b"hello"
 
 
 def test_what_is_cut_is_reset_and_new_connections_work(proxy: FaultProxy) -> None:
