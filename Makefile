@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 SOURCES := src tests bench tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts docs fix requirements image-check bench clean
+.PHONY: help setup demo test check lint types contracts docs fix requirements image-check bench chaos clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ image-check: setup ## build and start what deploy/Dockerfile makes, without Dock
 
 bench: setup ## print every figure we claim (minutes; HEALING_EVAL_REALDATA_DIR adds those on real data)
 	@$(BIN)/python -m bench
+
+chaos: setup $(VENV)/.servers ## break every part on purpose, and count what is lost (25 minutes)
+	@sh tools/install-servers.sh faketime
+	@$(BIN)/python -m bench.chaos
 
 clean: ## remove what the recipes made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from healing_eval.api.app import create_operations_app
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 from healing_eval.config import Settings
 from healing_eval.domain.annotation import Annotation
 from healing_eval.errors import BackendError
@@ -19,6 +21,7 @@ from healing_eval.ports.ledger import LaneResult
 from healing_eval.testing.builders import a_conversation, a_submission, an_evaluation, an_issue
 from healing_eval.testing.contract_ledger import LANES, mean_verdict
 from healing_eval.testing.servers.postgresql import Postgresql
+from healing_eval.testing.servers.proxy import FaultProxy
 from healing_eval.testing.waiting import wait_until
 from healing_eval.wiring import build_services
 
@@ -225,6 +228,45 @@ async def test_a_ledger_goes_on_by_itself_when_the_server_is_back(own_server: Po
         )
 
     assert [one.status for (one,) in receipts] == ["duplicate"] * 10 + ["accepted"] * 2
+
+
+async def test_a_connection_that_the_network_swallowed_keeps_its_locks_no_longer_than_an_answer_takes(
+    postgresql: Postgresql, postgresql_url: str
+) -> None:
+    """To the server it looks alive for hours, and everybody else who wants the same rows would wait as long."""
+    lock = text("SELECT * FROM conversations FOR UPDATE")
+    with FaultProxy(postgresql.port) as network:
+        swallowed = postgresql_url.replace(str(postgresql.port), str(network.port))
+        async with opened(postgresql_url) as ledger:
+            await ledger.add([a_submission(a_conversation("c"))], LANES)
+            gone = PostgresqlDatabase(f"{swallowed}?command_timeout={SECONDS_TO_ANSWER}")
+
+            async def lock_and_be_swallowed() -> None:
+                async with gone.write() as connection:
+                    await connection.execute(lock)
+                    network.abandon()
+                    await connection.execute(lock)  # nobody hears it
+
+            with pytest.raises(BackendError):
+                await lock_and_be_swallowed()
+            (receipt,) = await ledger.add([a_submission(a_conversation("c", 4))], LANES)
+
+            await gone.close()
+
+    assert receipt.status == "revised"
+
+
+async def test_the_server_is_to_notice_within_half_a_minute_that_we_are_gone(postgresql_url: str) -> None:
+    database = PostgresqlDatabase(postgresql_url)
+    parts = ("idle", "interval", "count")
+
+    async with database.look() as connection:
+        idle, interval, count = [
+            int((await connection.execute(text(f"SHOW tcp_keepalives_{part}"))).scalar_one()) for part in parts
+        ]
+    await database.close()
+
+    assert idle + interval * count == 30
 
 
 async def test_a_server_that_hangs_is_an_error_and_then_goes_on(own_server: Postgresql, own_url: str) -> None:

@@ -436,6 +436,35 @@ async def test_what_crashes_too_often_is_marked_failed_alone_and_can_still_be_fo
     assert [head.conversation_id for head in page.items] == ["poison"]
 
 
+async def test_what_may_be_what_kills_us_is_in_hand_alone(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    """Otherwise all that a worker held dies with it again and again, until all is given up for the sake of one."""
+    names = ["a", "b", "c"]
+    await stream.append(LANE, await accept(ledger, *names))
+    await stream.read(LANE, "killed", count=3, wait_seconds=1)
+
+    async def another_held_them() -> bool:
+        return len(await stream.claim(LANE, "killed-as-well", count=3, idle_seconds=0.01)) == 3
+
+    await wait_until(another_held_them)
+    toy.waits_on = {name: asyncio.Event() for name in names}
+
+    work()
+    await toy.asked.wait()
+    first = list(toy.seen)
+    await stream.append(LANE, await accept(ledger, "new"))
+    await until_status(ledger, "done", 1)
+    until_the_new_one = list(toy.seen)
+    for event in toy.waits_on.values():
+        event.set()
+
+    await until_status(ledger, "done", 4)
+    await until_empty(stream)
+    assert len(first) == 1
+    assert until_the_new_one == [*first, "new"]
+
+
 def gauges(name: str) -> dict[str, float]:
     """Read a gauge as it is exposed, by the value of its label."""
     families = [family for family in telemetry.REGISTRY.collect() if family.name == name]

@@ -29,6 +29,12 @@ from healing_eval.worker.allowance import Allowance
 
 log = structlog.get_logger()
 
+SUSPECT_FROM = 3
+"""From this attempt on a conversation may be what kills us, and is in hand only while no other of that kind is. What
+was merely in the same hands as one that kills dies with it once or twice, and then goes through."""
+SUSPECTS_AGAIN_SECONDS = 0.2
+"""When those that had to wait for it are looked at again."""
+
 
 class Pace(msgspec.Struct, frozen=True):
     """How much a worker takes, and how patient it is."""
@@ -89,7 +95,7 @@ class LaneWorker:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
         while room := await self._room_before(stop):
             taken = await self._take(min(room, self._pace.batch))
-            for deliveries in _in_batches(await self._without_those_in_hand(taken)):
+            for deliveries in _in_batches(await self._one_suspect_of(await self._without_those_in_hand(taken))):
                 open_ones = {delivery.revision_key: delivery for delivery in deliveries}
                 task = asyncio.create_task(self._begin(deliveries, open_ones))
                 self._in_flight[task] = open_ones
@@ -158,6 +164,26 @@ class LaneWorker:
             return taken
         await self._ack([one for one in again if one.message_id != in_hand[one.revision_key].message_id])
         return [one for one in taken if one.revision_key not in in_hand]
+
+    async def _one_suspect_of(self, taken: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Give back untried whatever may be what kills us, but one, and that one as well while another is in hand.
+
+        Otherwise all that are claimed together die together until all are given up, the innocent with the guilty.
+        """
+        suspects = [one for one in taken if self._is_suspect(one)]
+        if not suspects:
+            return taken
+        busy = any(self._is_suspect(one) for open_ones in self._in_flight.values() for one in open_ones.values())
+        waiting = suspects if busy else suspects[1:]
+        if not waiting:
+            return taken
+        with suppress(BackendError):  # then they are claimed once they have been idle for long enough
+            await self._stream.release(self._lane.name, waiting, delay_seconds=SUSPECTS_AGAIN_SECONDS, tried=False)
+        return [one for one in taken if one not in waiting]
+
+    def _is_suspect(self, delivery: Delivery) -> bool:
+        most = self._pace.max_attempts
+        return 1 < delivery.attempt <= most and delivery.attempt >= min(SUSPECT_FROM, most)
 
     async def _begin(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
         if self._lane.tracer is None:

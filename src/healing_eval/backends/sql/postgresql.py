@@ -47,6 +47,11 @@ _SESSION = {
     "plan_cache_mode": "force_custom_plan",
 }
 
+_KEEP_ALIVE = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""In seconds, and how often: a peer that answers nothing is gone for the server after half a minute, not two hours."""
+_LONGEST_MILLISECONDS = 2**31 - 1
+"""What the server can count to."""
+
 _BEGIN = "BEGIN"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -310,7 +315,7 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
         connect_args={
             "timeout": address.connect_seconds,
             "command_timeout": address.answer_seconds,
-            "server_settings": {"application_name": address.application_name, **_SESSION},
+            "server_settings": {"application_name": address.application_name, **_SESSION, **_given_up_after(address)},
             **({} if address.ssl is None else {"ssl": address.ssl}),
         },
         hide_parameters=True,  # they are what people said, and an error may be logged
@@ -330,6 +335,16 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
             raise DisconnectionError
 
     return engine
+
+
+def _given_up_after(address: Address) -> dict[str, str]:
+    """When the server gives up a transaction in which we say nothing more.
+
+    A connection that the network has swallowed looks alive to the server for hours, and keeps its locks as long. In the
+    middle of a COPY no timeout of PostgreSQL's counts, but that of TCP does.
+    """
+    milliseconds = min(math.ceil(1000 * address.answer_seconds), _LONGEST_MILLISECONDS)
+    return {"idle_in_transaction_session_timeout": str(milliseconds), **_KEEP_ALIVE}
 
 
 async def _write_json_as_it_is(connection: Any) -> None:

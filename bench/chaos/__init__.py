@@ -1,0 +1,1 @@
+"""What is lost, and what is counted twice, when each part breaks? Counted by rows, on real servers and processes."""

@@ -1,0 +1,1 @@
+"""What can break: one file for each part, one function for each fault."""
