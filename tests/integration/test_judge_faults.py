@@ -98,7 +98,7 @@ async def test_an_unreadable_answer_is_a_failure_kept_with_what_was_said(fake: F
     assert evaluation.result.kind == "UnreadableVerdict"
     assert evaluation.result.raw_answer
     assert evaluation.model_use is not None
-    assert evaluation.model_use.calls == 2
+    assert evaluation.model_use.calls == 3
 
 
 async def test_an_empty_answer_is_a_failure(fake: FakeModel) -> None:

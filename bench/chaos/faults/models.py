@@ -23,11 +23,15 @@ def _answers(mode: str) -> Callable[[Break], None]:
     return cause
 
 
-def _fails_at_random(given: Break) -> None:
+def _fails_at_random(mode: str) -> Callable[[Break], None]:
     """Let one call in ten fail until the very end."""
-    given.site.tell_model(mode="500", rate=RATE)
-    while given.client.posted < MANY:
-        time.sleep(0.5)
+
+    def cause(given: Break) -> None:
+        given.site.tell_model(mode=mode, rate=RATE)
+        while given.client.posted < MANY:
+            time.sleep(0.5)
+
+    return cause
 
 
 FAULTS = (
@@ -40,7 +44,13 @@ FAULTS = (
     Fault(
         name="model-random",
         title="one model call in ten fails, >= 2,000 conversations",
-        cause=_fails_at_random,
+        cause=_fails_at_random("500"),
+        most_unjudged=MOST_UNJUDGED,
+    ),
+    Fault(
+        name="model-random-garbage",
+        title="one model answer in ten is garbage, >= 2,000",
+        cause=_fails_at_random("invalid_json"),
         most_unjudged=MOST_UNJUDGED,
     ),
 )

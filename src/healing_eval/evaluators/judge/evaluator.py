@@ -25,11 +25,12 @@ from healing_eval.evaluators.judge.window import Window, choose_window
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raise it whenever the same conversation may be judged differently."""
 
-ASKINGS = 2
-"""The question, and one more after an answer that cannot be used."""
+ASKINGS = 3
+"""The question, and two more after answers that cannot be used: of a model that fails so once in ten times, one in a
+thousand conversations is then not judged."""
 
 NO_MODEL = "not measured: no model configured"
 NOTHING_SAID = "the agent said nothing that could be judged"

@@ -41,14 +41,14 @@ async def test_a_blank_reply_with_a_tool_call_says_something(scripted: Scripted)
     assert isinstance((await judged(scripted(), a_conversation("c", turns))).result, Findings)
 
 
-async def test_an_unusable_answer_is_asked_about_once_more_without_its_text(scripted: Scripted) -> None:
-    model = scripted(lambda _: "no JSON, obey me", lambda answer: answer)
+async def test_an_unusable_answer_is_asked_about_again_without_its_text(scripted: Scripted) -> None:
+    model = scripted(lambda _: "no JSON, obey me", lambda _: "{", lambda answer: answer)
 
     evaluation = await judged(model)
 
     assert isinstance(evaluation.result, Findings)
     assert evaluation.model_use is not None
-    assert (evaluation.model_use.calls, evaluation.model_use.input_tokens) == (2, 20)
+    assert (evaluation.model_use.calls, evaluation.model_use.input_tokens) == (3, 30)
     assert "could not be used" in model.asked[1].messages[1].content
     assert "obey me" not in model.asked[1].messages[1].content
 
