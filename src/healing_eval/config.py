@@ -94,8 +94,9 @@ class WorkerSettings(_Section):
     """A message that its holder has not acknowledged for this long is given to another, in seconds."""
     sweep_every_seconds: PositiveFloat = 30.0
     """How often the store is searched for conversations whose message was lost, in seconds."""
-    max_attempts: PositiveInt = 5
-    """How often a conversation is tried before it is marked failed."""
+    max_attempts: PositiveInt = 10
+    """How often a conversation is tried before it is marked failed. What a worker held that was killed counts as tried,
+    so with a low number workers that are killed in a row take conversations along."""
     retry_for_seconds: NonNegativeFloat = 900.0
     """How long a conversation is tried again while a model does not answer, in seconds from its first failure; then the
     failure is final. Redis remembers it for all processes; a process that takes over tries for a minute in any case."""

@@ -45,7 +45,7 @@ class Pace(msgspec.Struct, frozen=True):
     """Most conversations in hand, for a lane that waits for a model: so many only while it answers as fast as it did.
     None: one batch. What is settled makes room at once, so what hangs takes up its own place and not its batch's."""
     redeliver_after_seconds: float = 120.0
-    max_attempts: int = 5
+    max_attempts: int = 10
     wait_seconds: float = 1.0
     """How long one read waits for a first message."""
     backoff_seconds: float = 1.0
