@@ -340,6 +340,22 @@ async def test_fields_that_a_later_version_adds_are_passed_over(
     assert [one.revision_key for one in (await stream.list_dead(LANE, limit=9)).items] == [key]
 
 
+@pytest.mark.parametrize("member", ["garbage", "1-1:garbage", "1-1:" + 90 * "x"])
+async def test_garbage_among_what_waits_for_later_holds_up_nobody(
+    server: RedisServer, stream: RedisStream, member: str
+) -> None:
+    server.ask(f"ZADD {STREAM}:delayed 0 {member}")
+    (key,) = keys_of(1)
+    await stream.append(LANE, [key])
+
+    taken = await stream.read(LANE, "a", count=9, wait_seconds=1)
+    taken += await stream.read(LANE, "a", count=9, wait_seconds=0.1)
+
+    assert key in [one.revision_key for one in taken]
+    await stream.ack(LANE, taken)
+    assert await stream.depth(LANE) == 0
+
+
 async def test_a_poison_entry_holds_up_nobody_while_redis_is_full(server: RedisServer, stream: RedisStream) -> None:
     server.ask(f"XADD {STREAM} * other thing")
     await stream.append(LANE, keys_of(1))

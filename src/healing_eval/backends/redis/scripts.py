@@ -123,7 +123,7 @@ RIPEN = Script(
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
-  local trace = string.match(string.sub(member, 1, -{BYTES + 1}), ':(.*)$')
+  local trace = string.match(string.sub(member, 1, -{BYTES + 1}), ':(.*)$') or ''
   add(KEYS[1], string.sub(member, -{BYTES}), #trace == {TRACE_BYTES} and trace or '')
   redis.call('ZREM', KEYS[2], member)
 end
