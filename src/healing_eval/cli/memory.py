@@ -9,7 +9,7 @@ _ROUNDS = 20
 
 
 def collect_rarely() -> None:
-    """Look for cycles less often: what a batch leaves behind has none, and looking takes 4 % of all time.
+    """Look for cycles less often: what a batch leaves behind has none, and looking took `evaluate` 4 % of its time.
 
     What is there already, modules and settings, is not looked at again.
     """

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
-from healing_eval import plugins
 from healing_eval.api.tracing import Traced
 from healing_eval.ports.tracer import Tracer
 from healing_eval.testing.collector import Collector, Received
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
-
-
-@pytest.fixture
-async def tracer(collector: Collector) -> AsyncIterator[Tracer]:
-    loaded = cast("type[Tracer]", plugins.load_for_url(plugins.TRACER, collector.endpoint))
-    tracer = loaded.from_url(collector.endpoint, service="test", share=1.0)
-    yield tracer
-    await tracer.close()
 
 
 class App:
