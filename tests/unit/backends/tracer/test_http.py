@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -20,12 +20,6 @@ from healing_eval.testing.waiting import wait_until
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 KEPT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
 
 
 def tracer_to(url: str, *, share: float = 1.0) -> OtlpTracer:
