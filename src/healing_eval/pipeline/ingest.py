@@ -8,12 +8,13 @@ cannot be rung now is rung by the sweeper.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal, get_args
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from healing_eval import telemetry
 from healing_eval.domain.conversation import key_to_text
@@ -32,6 +33,7 @@ READ_ASIDE_BYTES = 1024 * 1024
 """Bodies above this are read in a thread, so that one big request does not hold up everybody's small ones."""
 
 ItemStatus = Literal["accepted", "revised", "duplicate", "rejected"]
+_COUNTERS: dict[ItemStatus, Counter] = {status: telemetry.INGESTED.labels(status) for status in get_args(ItemStatus)}
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,21 +60,21 @@ class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was wrong and what was expected."""
 
 
-class IngestAnswer(msgspec.Struct, frozen=True):
+class IngestAnswer(msgspec.Struct, frozen=True, dict=True):
     """One entry for each item, in the order of the request."""
 
     items: tuple[ItemAnswer, ...]
 
-    @property
+    @cached_property
     def counts(self) -> dict[ItemStatus, int]:
         """How many items have each status, those that none has included."""
-        found = Counter(item.status for item in self.items)
-        return {status: found[status] for status in get_args(ItemStatus)}
+        found = [item.status for item in self.items]
+        return {status: found.count(status) for status in _COUNTERS}
 
     @property
     def taken(self) -> int:
         """How many items are stored, now or since before."""
-        return sum(item.status != "rejected" for item in self.items)
+        return len(self.items) - self.counts["rejected"]
 
 
 class Ingest:
@@ -108,7 +110,7 @@ class Ingest:
         await self._ring(receipts)
         answer = _answer(entries, receipts)
         for status, count in answer.counts.items():
-            telemetry.INGESTED.labels(status).inc(count)
+            _COUNTERS[status].inc(count)
         return answer
 
     async def _read(self, body: bytes, content_type: str, project: str) -> list[Submission | Rejection]:
