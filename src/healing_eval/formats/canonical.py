@@ -11,9 +11,8 @@ begins with the name of the shape: turns never continue messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +21,16 @@ from healing_eval.domain.revision import HASH_BYTES
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-class Content(msgspec.Struct, frozen=True, dict=True):
+class Hashes(NamedTuple):
+    """What tells one content from another."""
+
+    links: tuple[bytes, ...]
+    """The chain of the entries."""
+    digest: bytes
+    """The hash of everything (16 bytes)."""
+
+
+class Content(msgspec.Struct, frozen=True):
     """What is content of one item; hashed only by those who need a hash, since that takes as long as to decode it."""
 
     shape: str
@@ -31,15 +39,10 @@ class Content(msgspec.Struct, frozen=True, dict=True):
     system_prompt: Any
     entries: list[Any]
 
-    @cached_property
-    def links(self) -> tuple[bytes, ...]:
-        """The hash chain of the entries."""
-        return chain(self.shape, self.entries)
-
-    @cached_property
-    def digest(self) -> bytes:
-        """The hash of everything (16 bytes)."""
-        return content_hash(self.agent_version, self.tools, self.system_prompt, self.links[-1])
+    def hashes(self) -> Hashes:
+        """Hash it."""
+        links = chain(self.shape, self.entries)
+        return Hashes(links, content_hash(self.agent_version, self.tools, self.system_prompt, links[-1]))
 
     def fingerprint(self) -> int:
         """Hash everything at a fraction of the cost, into 64 bits that mean nothing outside of this process."""

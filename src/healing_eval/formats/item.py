@@ -70,6 +70,7 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits) -> Submission:
     outline = outline_turns(item, limits) if shape == "turns" else _outline_messages(item, limits)
     rest = _read_rest(item, shape, outline.entries, limits, lenient=shape == "messages")
     annotations, left_out = feedback_of(item, limits, outline.turn_ids)
+    links, digest = rest.content.hashes()
     return Submission(
         project=project,
         key=conversation_key(project, rest.conversation_id),
@@ -79,8 +80,8 @@ def read_item(raw: bytes, *, project: str, limits: WireLimits) -> Submission:
         evaluable=outline.has_agent,
         complete=rest.complete,
         body=body,
-        content_hash=rest.content.digest,
-        turn_hashes=rest.content.links,
+        content_hash=digest,
+        turn_hashes=links,
         annotations=annotations,
         notes=notes + left_out,
     )
@@ -210,7 +211,7 @@ def _conversation_id(
         if value is not None:
             name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
             return as_name(name, pointer, limits)
-    return f"chat-{content.digest.hex()[:12]}"
+    return f"chat-{content.hashes().digest.hex()[:12]}"
 
 
 def _aliases(item: dict[str, Any], metadata: dict[str, Any]) -> Iterable[tuple[str, Any]]:

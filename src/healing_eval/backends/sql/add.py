@@ -17,7 +17,7 @@ from healing_eval.backends.sql.rows import Row, Values, of_conversations, span_o
 from healing_eval.backends.sql.tables import annotations, revisions
 from healing_eval.domain.revision import Receipt, Submission
 
-_revision_row = cast("Callable[[Values], Row]", itemgetter(*revisions.c.keys()))
+revision_row = cast("Callable[[Values], Row]", itemgetter(*revisions.c.keys()))
 
 
 async def add(
@@ -65,5 +65,5 @@ async def _look_up_annotations(
 async def _write(connection: AsyncConnection, changes: Changes) -> None:
     await insert_heads(connection, changes.new_heads)
     await change_heads(connection, changes.changed_heads)
-    await insert_rows(connection, revisions, list(map(_revision_row, changes.revisions)))
+    await insert_rows(connection, revisions, list(map(revision_row, changes.revisions)))
     await insert_rows(connection, annotations, changes.annotations)

@@ -69,7 +69,7 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
         return
     raw = raw_connection(connection)
     if raw is not None:
-        await raw.copy_records_to_table(table.name, records=rows, columns=_names(table))
+        await raw.copy_records_to_table(table.name, records=rows, columns=names_of(table))
         return
     statement, processors = _insertion(table)
     await connection.exec_driver_sql(statement, [_bound(row, processors) for row in rows])
@@ -98,7 +98,8 @@ def _bound(row: Row, processors: Processors) -> Row:
 
 
 @cache
-def _names(table: Table) -> tuple[str, ...]:
+def names_of(table: Table) -> tuple[str, ...]:
+    """Name a table's columns, in their order."""
     return tuple(table.c.keys())
 
 
@@ -126,7 +127,7 @@ async def insert_heads(connection: AsyncConnection, rows: Sequence[Values]) -> N
     if raw is None:
         await connection.execute(insert(conversations), rows)
         return
-    done = await raw.execute(_INSERT_HEADS, *_columns_of(rows))
+    done = await raw.execute(_INSERT_HEADS, *columns_of_heads(rows))
     if int(done.rpartition(" ")[2]) < len(rows):
         raise Raced("the same conversations are being stored by others at the same time")
 
@@ -139,7 +140,7 @@ async def change_heads(connection: AsyncConnection, rows: Sequence[Values]) -> N
     if raw is None:
         await connection.execute(_CHANGE_HEAD, [{**row, "the_key": row["conversation_key"]} for row in rows])
         return
-    await raw.execute(_CHANGE_HEADS, *_columns_of(rows))
+    await raw.execute(_CHANGE_HEADS, *columns_of_heads(rows))
 
 
 async def clear_bit(
@@ -187,7 +188,8 @@ async def _clear_bit_portably(
     ]
 
 
-def _columns_of(rows: Sequence[Values]) -> Iterable[Sequence[Any]]:
+def columns_of_heads(rows: Sequence[Values]) -> Iterable[Sequence[Any]]:
+    """Turn heads into the arrays that `arrays_of` names."""
     return zip(*map(_head_row, rows), strict=True)
 
 
@@ -200,11 +202,11 @@ _CHANGE_HEAD = (
 )
 
 
-def _arrays() -> str:
-    """Write the parameters of a statement that takes heads: an array for each column."""
+def arrays_of(table: Table, first: int = 1) -> str:
+    """Write the parameters of a statement that takes rows, an array for each column, numbered from `first`."""
     dialect = postgresql.dialect()
     return ", ".join(
-        f"${number}::{column.type.compile(dialect)}[]" for number, column in enumerate(conversations.c, start=1)
+        f"${number}::{column.type.compile(dialect)}[]" for number, column in enumerate(table.c, start=first)
     )
 
 
@@ -215,12 +217,12 @@ _LOCK_HEADS = (
     " FROM conversations WHERE conversation_key = ANY($1) ORDER BY conversation_key FOR UPDATE) AS head ON true"
 )
 _INSERT_HEADS = (
-    f"INSERT INTO conversations ({_NAMES}) SELECT * FROM unnest({_arrays()}) AS new ({_NAMES})"  # noqa: S608
+    f"INSERT INTO conversations ({_NAMES}) SELECT * FROM unnest({arrays_of(conversations)}) AS new ({_NAMES})"  # noqa: S608
     " ORDER BY conversation_key ON CONFLICT DO NOTHING"
 )
 _CHANGE_HEADS = (
     f"UPDATE conversations AS head SET {', '.join(f'{name} = new.{name}' for name in _HEAD_COLUMNS[1:])}"  # noqa: S608
-    f" FROM unnest({_arrays()}) AS new ({_NAMES}) WHERE head.conversation_key = new.conversation_key"
+    f" FROM unnest({arrays_of(conversations)}) AS new ({_NAMES}) WHERE head.conversation_key = new.conversation_key"
 )
 _CLEAR_BIT = """
 WITH waiting AS (

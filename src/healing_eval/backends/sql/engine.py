@@ -35,6 +35,9 @@ class Raced(Exception):
 class Database:
     """A pair of engines for one database; they connect with the first use."""
 
+    remote = False
+    """Whether each statement is a round trip to a server, so that few are better."""
+
     def __init__(
         self,
         reader: AsyncEngine,

@@ -11,6 +11,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
+from healing_eval.backends.sql.arrivals import add_arrivals
 from healing_eval.backends.sql.bulk import Lane
 from healing_eval.backends.sql.clock import Clock, moment
 from healing_eval.backends.sql.close import close_lane, give_up, reopen
@@ -87,7 +88,20 @@ class SqlLedger:
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         mask = await self._lanes.mask(lanes)
+        receipts = await self._add_arrivals(submissions, mask) if self._database.remote else None
+        if receipts is not None:
+            return receipts
         return await self._write(lambda connection: add(connection, submissions, mask, self._here()))
+
+    async def _add_arrivals(self, submissions: Sequence[Submission], mask: int) -> list[Receipt] | None:
+        """Store what nobody has sent before; None if some of it was."""
+        try:
+            async with self._database.look() as connection:
+                return await add_arrivals(connection, submissions, mask, self._here())
+        except BackendError as error:
+            if is_lost_race(error):
+                return None
+            raise
 
     async def load(self, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
         if not keys:

@@ -140,6 +140,8 @@ _MAY_MAKE = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), f
 class PostgresqlDatabase(Database):
     """One PostgreSQL database; readers and writers share a pool."""
 
+    remote = True
+
     def __init__(self, url: str) -> None:
         self._address = read_address(url)
         self._engine = _engine(self._address)
