@@ -319,12 +319,13 @@ def handled(events: Sequence[EventDict]) -> list[EventDict]:
     return [event for event in events if event["event"] == "request.handled"]
 
 
-def test_each_request_is_one_log_line_with_its_route(client: Client) -> None:
+def test_each_request_is_one_log_line_with_its_route(start: Start) -> None:
+    client = Client(start())  # of its own, since a line is written after its answer was sent
     with capture_logs() as events:
         client.send_conversations(conversation("secret-id"), None)
         client.get(f"{CONVERSATIONS}/secret-id")
         client.get("/secret-id")
-        client.send("SECRET-ID", CONVERSATIONS)
+        client.send("LINK", CONVERSATIONS)
         wait_until(lambda: len(handled(events)) == 4)
 
     lines = handled(events)
@@ -338,19 +339,20 @@ def test_each_request_is_one_log_line_with_its_route(client: Client) -> None:
     assert "secret-id" not in str(events).lower()
 
 
-def test_the_line_of_a_request_that_sends_conversations_counts_what_became_of_them(client: Client) -> None:
-    client.send_conversations(conversation("known"), conversation("grows"))
-
+def test_the_line_of_a_request_that_sends_conversations_counts_what_became_of_them(start: Start) -> None:
+    client = Client(start())
     with capture_logs() as events:
+        client.send_conversations(conversation("known"), conversation("grows"))
         grown = conversation("grows", agent_version="v2")
         client.send_conversations(
             *(conversation(f"new-{number}") for number in range(3)), conversation("known"), grown, 7
         )
         client.send_conversations(7)
-        wait_until(lambda: len(handled(events)) == 2)
+        wait_until(lambda: len(handled(events)) == 3)
 
     names = ("status", "items", "accepted", "revised", "duplicate", "rejected")
     assert [tuple(line[name] for name in names) for line in handled(events)] == [
+        (202, 2, 2, 0, 0, 0),
         (202, 6, 3, 1, 1, 1),
         (422, 1, 0, 0, 0, 1),
     ]

@@ -240,10 +240,10 @@ async def test_a_post_is_answered_within_a_second_whatever_redis_does(
         disturb(server)
 
         async with asyncio.timeout(1):
-            answer = await ingest.ingest(sent[1], "application/json", PROJECT)
+            taken = await ingest.ingest(sent[1], "application/json", PROJECT)
 
         server.resume()
-    assert [item.status for item in answer.items] == ["accepted"]
+    assert [item.status for item in taken.answer.items] == ["accepted"]
 
 
 async def test_a_frozen_redis_costs_readers_only_time(server: RedisServer, stream: RedisStream) -> None:

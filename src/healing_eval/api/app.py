@@ -14,24 +14,27 @@ from healing_eval.api.evaluations import Evaluations
 from healing_eval.api.frame import Frame
 from healing_eval.api.operations import healthz, metrics, readyz
 from healing_eval.api.problems import answer_problem
+from healing_eval.api.sending import Sending
 from healing_eval.api.tracing import Traced
 from healing_eval.wiring import Services
 
 
 def create_app(services: Services) -> Litestar:
     """Make the application; whoever calls opens and closes the services, before and after it serves."""
-    return _application(services, [Conversations, Evaluations, healthz, readyz, metrics])
+    context = Context.of(services)
+    return _application(context, [Conversations, Evaluations, healthz, readyz, metrics], Sending(context))
 
 
 def create_operations_app(services: Services) -> Litestar:
     """Make what a process without an API answers: health, readiness, metrics."""
-    return _application(services, [healthz, readyz, metrics])
+    return _application(Context.of(services), [healthz, readyz, metrics])
 
 
-def _application(services: Services, handlers: list[Any]) -> Litestar:
+def _application(context: Context, handlers: list[Any], sending: Sending | None = None) -> Litestar:
+    services = context.services
     app = Litestar(
         route_handlers=handlers,
-        state=State({"context": Context.of(services)}),
+        state=State({"context": context}),
         exception_handlers={Exception: answer_problem},
         openapi_config=config(),
         logging_config=None,
@@ -39,7 +42,7 @@ def _application(services: Services, handlers: list[Any]) -> Litestar:
         request_max_body_size=None,  # `body` counts, with a message that names the setting
     )
     methods = {route.path_format: frozenset(map(str, route.methods)) for route in app.routes}
-    app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes)
+    app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes, sending)
     if services.tracer is not None:
         app.asgi_handler = Traced(app.asgi_handler, services.tracer)
     return app

@@ -8,7 +8,9 @@ from typing import Any
 
 from litestar import Request
 from litestar.exceptions import ClientException, HTTPException
+from litestar.types import Receive
 
+from healing_eval.api.headers import Headers
 from healing_eval.errors import LimitExceeded, NotJson
 from healing_eval.formats.body import NDJSON_TYPES
 
@@ -16,7 +18,7 @@ JSON_TYPES = frozenset({"application/json"})
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-async def read_bytes(request: Request[Any, Any, Any], limit: int, media_types: frozenset[str] = JSON_TYPES) -> bytes:
+async def read_bytes(headers: Headers, receive: Receive, limit: int, media_types: frozenset[str] = JSON_TYPES) -> bytes:
     """Read the body, decompressed if need be, and stop at the limit.
 
     Raises:
@@ -24,18 +26,23 @@ async def read_bytes(request: Request[Any, Any, Any], limit: int, media_types: f
         NotJson: it says it is gzip, and is not.
         HTTPException: 415, the content type or encoding is none of those expected.
     """
-    _check_type(request.headers.get("content-type", ""), media_types)
-    announced = request.headers.get("content-length", "")
+    _check_type(headers.get(b"content-type", ""), media_types)
+    announced = headers.get(b"content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
         raise _too_large(limit)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = headers.get(b"content-encoding", "identity").strip().lower()
     if encoding == "identity":
-        return await _join(_chunks(request), limit)
+        return await _join(_chunks(receive), limit)
     if encoding in {"gzip", "x-gzip"}:
-        return await _join(_decompressed(_chunks(request), limit), limit)
+        return await _join(_decompressed(_chunks(receive), limit), limit)
     raise HTTPException(
         status_code=415, detail="expected the content encoding gzip or none", headers={"Accept-Encoding": "gzip"}
     )
+
+
+async def read_json(request: Request[Any, Any, Any], limit: int) -> bytes:
+    """Read the body of a request that sends JSON; see `read_bytes`."""
+    return await read_bytes(Headers(request.scope), request.receive, limit)
 
 
 def _check_type(content_type: str, media_types: frozenset[str]) -> None:
@@ -47,9 +54,9 @@ def _check_type(content_type: str, media_types: frozenset[str]) -> None:
         )
 
 
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     while True:
-        event = await request.receive()
+        event = await receive()
         if event["type"] != "http.request":
             raise ClientException("the connection ended before the body did")
         yield event.get("body", b"")

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request
 from litestar.params import PathParameter
 
+from healing_eval.api.headers import Headers
 from healing_eval.formats.limits import WireLimits
 from healing_eval.pipeline.access import PROJECT_HEADER, Access, Principal
 from healing_eval.pipeline.ingest import Ingest
@@ -23,6 +24,7 @@ Named = Annotated[
 """A path segment that names a conversation; `addresses` packs and unpacks it."""
 
 _BEARER = "bearer "
+_PROJECT_HEADER = PROJECT_HEADER.lower().encode()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -60,11 +62,15 @@ async def allow(request: AnyRequest, *any_of: Scope) -> Principal:
         AccessDenied: there is no valid key where one is needed, or it has none of the scopes.
         InvalidInput: the project header names nothing.
     """
-    headers = request.headers
-    presented = headers.get("x-api-key")
-    authorization = headers.get("authorization", "")
+    return await permitted(context_of(request).access, Headers(request.scope), *any_of)
+
+
+async def permitted(access: Access, headers: Headers, *any_of: Scope) -> Principal:
+    """Do what `allow` does, for the headers of a request."""
+    presented = headers.get(b"x-api-key", None)
+    authorization = headers.get(b"authorization", "")
     if presented is None and authorization[: len(_BEARER)].lower() == _BEARER:
         presented = authorization[len(_BEARER) :].strip()
-    principal = await context_of(request).access.authenticate(presented, headers.get(PROJECT_HEADER.lower()))
+    principal = await access.authenticate(presented, headers.get(_PROJECT_HEADER, None))
     principal.require(*any_of)
     return principal

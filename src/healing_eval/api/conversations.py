@@ -5,10 +5,11 @@ from __future__ import annotations
 from litestar import Controller, Response, get, post
 
 from healing_eval.api.addresses import find_conversation
-from healing_eval.api.body import CONVERSATION_TYPES, read_bytes
+from healing_eval.api.body import read_json
 from healing_eval.api.context import AnyRequest, Named, allow, context_of
 from healing_eval.api.noted import note
 from healing_eval.api.questions import parameters_named, read_filter
+from healing_eval.api.sending import PATH, status_of, take_conversations
 from healing_eval.api.views import ContentView, ConversationDetail, ConversationPage, ConversationView
 from healing_eval.domain.revision import ConversationHead, StoredRevision
 from healing_eval.errors import NotFound
@@ -21,7 +22,7 @@ from healing_eval.ports.ledger import Ledger
 class Conversations(Controller):
     """Handlers under `/api/v1/conversations`."""
 
-    path = "/api/v1/conversations"
+    path = PATH
     tags = ("conversations",)
 
     @post("/", status_code=202, operation_id="send_conversations", summary="Send conversations")
@@ -31,13 +32,8 @@ class Conversations(Controller):
         202 is answered when at least one item is stored, committed; else 422 with the same body. A bad item never costs
         the good ones.
         """
-        principal = await allow(request, "ingest")
-        context = context_of(request)
-        context.services.backlog.check()
-        body = await read_bytes(request, context.services.settings.limits.body_bytes, CONVERSATION_TYPES)
-        answer = await context.ingest.ingest(body, request.headers.get("content-type", ""), principal.project)
-        note(request.scope, items=len(answer.items), **answer.counts)
-        return Response(answer, status_code=202 if answer.taken else 422)
+        taken = await take_conversations(context_of(request), request.scope, request.receive)
+        return Response(taken.answer, status_code=status_of(taken))
 
     @get("/", operation_id="list_conversations", summary="List conversations")
     async def list_page(self, request: AnyRequest) -> ConversationPage:
@@ -88,7 +84,7 @@ class Conversations(Controller):
         """Append feedback; nothing said before is replaced."""
         principal = await allow(request, "ingest", "review")
         context = context_of(request)
-        body = await read_bytes(request, context.services.settings.limits.body_bytes)
+        body = await read_json(request, context.services.settings.limits.body_bytes)
         head = await find_conversation(context.services.ledger, principal.project, conversation_id)
         return await annotate(context.services.ledger, head, body, context.wire_limits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Controller, get, post
 
 from healing_eval.api.addresses import find_conversation
-from healing_eval.api.body import read_bytes
+from healing_eval.api.body import read_json
 from healing_eval.api.context import AnyRequest, Named, allow, context_of
 from healing_eval.api.noted import note
 from healing_eval.api.questions import read_query
@@ -35,7 +35,7 @@ class Evaluations(Controller):
         """Find evaluated conversations, latest revisions only; every filter given must hold."""
         principal = await allow(request, "read")
         context = context_of(request)
-        query = read_query(await read_bytes(request, context.services.settings.limits.body_bytes))
+        query = read_query(await read_json(request, context.services.settings.limits.body_bytes))
         page = await context.services.ledger.query(principal.project, query)
         note(request.scope, items=len(page.items))
         return EvaluatedPage(tuple(EvaluatedView.of(one) for one in page.items), page.next_cursor)

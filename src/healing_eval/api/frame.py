@@ -7,10 +7,12 @@ measurement follow it.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import cast
 
 import structlog
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
+from prometheus_client import Histogram
 
 from healing_eval import telemetry
 from healing_eval.api.addresses import pack
@@ -19,13 +21,13 @@ from healing_eval.api.methods import (
     KNOWN,
     QUIET,
     Methods,
+    as_get,
     path_template,
     route_of,
-    take_head,
     tell_methods,
-    without_body,
 )
 from healing_eval.api.noted import noted
+from healing_eval.api.sending import PATH, Sending
 
 log = structlog.get_logger()
 
@@ -35,9 +37,10 @@ _UNROUTED = "(none)"
 class Frame:
     """Wraps the application, its error handling included."""
 
-    def __init__(self, app: ASGIApp, methods: Methods, body_bytes: int) -> None:
-        """Take the application, what each of its paths takes, and the largest body that is accepted."""
+    def __init__(self, app: ASGIApp, methods: Methods, body_bytes: int, sending: Sending | None = None) -> None:
+        """Take the application, what each of its paths takes, the largest body, and who answers one route before it."""
         self._app = app
+        self._sending = sending
         self._methods = methods
         self._most_bytes = TIMES_THE_LIMIT * body_bytes
 
@@ -57,14 +60,20 @@ class Frame:
                 status = message["status"]
                 self._tell_methods(request, message)
                 await body.drain()
-            await send(without_body(message) if method == "HEAD" else message)
+            await send(message)
 
-        take_head(request)
+        request = as_get(request)
         pack(request)
         try:
-            await self._app(scope, body.receive, watch)
+            await self._answer(request, body.receive, watch)
         finally:
             _report(request, method, status, time.perf_counter() - started)
+
+    async def _answer(self, request: HTTPScope, receive: Receive, send: Send) -> None:
+        if self._sending is not None and request["method"] == "POST" and request["path"] == PATH:
+            await self._sending(request, receive, send)
+        else:
+            await self._app(request, receive, send)
 
     def _tell_methods(self, request: HTTPScope, message: HTTPResponseStartEvent) -> None:
         known = self._methods.get(path_template(request) or "")
@@ -75,7 +84,7 @@ class Frame:
 def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
     """Say in one line what was asked and answered, by route: ids and content stay out of logs and labels."""
     route = route_of(scope) or _UNROUTED
-    telemetry.REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
+    _timer(route, status).observe(seconds)
     say = log.debug if route in QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
     shown = method if method in KNOWN else "(other)"
     say(
@@ -86,3 +95,9 @@ def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
         duration_ms=round(1000 * seconds, 3),
         **noted(scope),
     )
+
+
+@lru_cache(maxsize=256)
+def _timer(route: str, status: int) -> Histogram:
+    """Look a child of the metric up, which takes longer than to observe with it; there are few."""
+    return telemetry.REQUEST_SECONDS.labels(route, str(status))

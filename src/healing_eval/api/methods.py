@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import cast
 
-from litestar.types import HTTPResponseStartEvent, HTTPScope, Message
+from litestar.types import HTTPResponseStartEvent, HTTPScope
 
 Methods = dict[str, frozenset[str]]
 """From a path's template to what its handlers take."""
@@ -29,17 +29,9 @@ def allowed(methods: Iterable[str]) -> str:
     return ", ".join(sorted(named | {"HEAD"} if "GET" in named else named))
 
 
-def take_head(scope: HTTPScope) -> None:
-    """Have HEAD handled as GET."""
-    if scope["method"] == "HEAD":
-        scope["method"] = "GET"
-
-
-def without_body(message: Message) -> Message:
-    """Keep the headers, the length included, and leave out what they are about."""
-    if message["type"] == "http.response.body":
-        message["body"] = b""
-    return message
+def as_get(scope: HTTPScope) -> HTTPScope:
+    """Have HEAD handled as GET; the server knows what was asked, and leaves the body out."""
+    return cast("HTTPScope", {**scope, "method": "GET"}) if scope["method"] == "HEAD" else scope
 
 
 def tell_methods(message: HTTPResponseStartEvent, methods: Iterable[str]) -> None:

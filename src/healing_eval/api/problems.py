@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.types import Scope
 
 from healing_eval.api.methods import allowed
 from healing_eval.api.noted import note
@@ -55,6 +57,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Names the event in the server's log, for faults of the server."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What the client gets."""
+
+    problem: Problem
+    headers: Mapping[str, str] = {}
+
+    @property
+    def content(self) -> bytes:
+        """The problem, as `MEDIA_TYPE`."""
+        return msgspec.json.encode(self.problem)
+
+
 class _Kind(msgspec.Struct, frozen=True):
     status: int
     name: str
@@ -74,26 +88,33 @@ _KINDS: dict[type[HealingEvalError], _Kind] = {
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Turn any error into the framework's answer."""
+    answer = answer_of(request.scope, error)
+    status, headers = answer.problem.status, dict(answer.headers)
+    return Response(answer.content, media_type=MEDIA_TYPE, status_code=status, headers=headers)
+
+
+def answer_of(scope: Scope, error: Exception) -> Answer:
     """Turn any error into an answer, and note for the log what is not the client's fault."""
     if isinstance(error, HTTPException):
-        return _respond(_http_problem(request, error), _headers_of(error))
+        return Answer(_http_problem(scope, error), _headers_of(error))
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
-        return _respond(_fault(request, error))
+        return Answer(_fault(scope, error))
     if isinstance(error, AccessDenied) and not error.authenticated:
         unknown = Problem(type=_urn("unauthenticated"), title="API key needed", status=401, detail=str(error))
-        return _respond(unknown, {"WWW-Authenticate": "Bearer"})
+        return Answer(unknown, {"WWW-Authenticate": "Bearer"})
     if isinstance(error, BackendError):
-        note(request.scope, kind=type(error).__name__, error=str(error))
+        note(scope, kind=type(error).__name__, error=str(error))
         detail = "nothing of this request is stored; the same request may succeed later"
-        return _respond(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return Answer(_problem(kind, detail), {"Retry-After": str(RETRY_AFTER_SECONDS)})
     if isinstance(error, BacklogFull):
-        return _respond(_problem(kind, str(error)), {"Retry-After": str(BACKLOG_RETRY_AFTER_SECONDS)})
+        return Answer(_problem(kind, str(error)), {"Retry-After": str(BACKLOG_RETRY_AFTER_SECONDS)})
     if isinstance(error, InvalidParameter):
-        return _respond(_parameter_problem(kind, error))
+        return Answer(_parameter_problem(kind, error))
     if isinstance(error, InvalidInput):
-        return _respond(_problem(kind, error.reason, error.pointer or None))
-    return _respond(_problem(kind, str(error)))
+        return Answer(_problem(kind, error.reason, error.pointer or None))
+    return Answer(_problem(kind, str(error)))
 
 
 def _problem(kind: _Kind, detail: str, pointer: str | None = None) -> Problem:
@@ -110,10 +131,10 @@ def _urn(name: str) -> str:
     return f"urn:healing-eval:problem:{name}"
 
 
-def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Problem:
+def _http_problem(scope: Scope, error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _fault(request, error)
+        return _fault(scope, error)
     return Problem(type="about:blank", title=status.phrase, status=status.value, detail=_detail(error))
 
 
@@ -121,21 +142,21 @@ def _detail(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return "there is nothing at this path; the API is described at /schema"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"this path takes: {(_headers_of(error) or {}).get('allow', 'other methods')}"
+        return f"this path takes: {_headers_of(error).get('allow', 'other methods')}"
     return error.detail
 
 
-def _headers_of(error: HTTPException) -> dict[str, str] | None:
+def _headers_of(error: HTTPException) -> dict[str, str]:
     given = error.headers or {}
     if "allow" not in given:
-        return error.headers
+        return given
     return given | {"allow": allowed(given["allow"].split(", "))}
 
 
-def _fault(request: Request[Any, Any, Any], error: Exception) -> Problem:
+def _fault(scope: Scope, error: Exception) -> Problem:
     """Say nothing but an id; the log knows the class and the place, and still no content."""
     error_id = secrets.token_hex(8)
-    note(request.scope, error_id=error_id, kind=type(error).__name__, place=_place(error))
+    note(scope, error_id=error_id, kind=type(error).__name__, place=_place(error))
     return Problem(
         type="about:blank",
         title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
@@ -150,9 +171,3 @@ def _place(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-
-
-def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status, headers=headers or {}
-    )

@@ -1,27 +1,53 @@
 """How does an application listen, within this event loop?
 
-Granian's embedded server runs in the loop of the caller, beside the workers. Two of its habits are kept away from
-users: it shares a port with whoever else asks for it, and it has no error for an address it cannot bind. So the address
-is probed and reserved before it starts.
+The server is a guest: signals, logging and the address are ours, so that it starts beside the workers, stops when it is
+told to, and says in one line which setting names an address that cannot be had.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import closing, suppress
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, cast
 
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 from litestar.types import ASGIApp
+from uvicorn import Config, Server
 
+from healing_eval.api.connections import Connection, let_go_of_the_slow
 from healing_eval.errors import ConfigError
 
 GRACE_SECONDS = 10.0
 """How long requests in flight may go on after a stop."""
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be idle between requests; longer than load balancers keep theirs, so that it is them who
+close, and no request meets a connection that is just being closed."""
 
-_PROBE_SECONDS = 0.005
+_TICKS_BETWEEN_LOOKS = 50
+"""A tick of the server is a tenth of a second."""
+
+
+class _Guest(Server):
+    """Tells when it listens, and leaves signals to us."""
+
+    def __init__(self, config: Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_listening()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_BETWEEN_LOOKS == 0:
+            let_go_of_the_slow(self.server_state.connections, time.monotonic())
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], None], shared: bool = False) -> None:
@@ -32,72 +58,78 @@ async def serve(app: ASGIApp, host: str, port: int, *, ready: Callable[[int], No
         host: address or name to listen on.
         port: port to listen on; 0 picks a free one.
         ready: told the port as soon as connections are taken.
-        shared: whether other processes of ours listen there as well, for whom somebody keeps the address.
+        shared: whether other processes of ours listen there as well.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
-    address, reserved = await reserve(host, port, shared=shared)
-    with closing(reserved):
-        port = reserved.getsockname()[1]
-        server = Server(
-            app,
-            address=address,
-            port=port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            log_enabled=False,
-        )
-        serving = asyncio.create_task(server.serve(), name="http-server")
+    with closing(await bind(host, port, shared=shared)) as bound:
+        server = _Guest(config_of(app), lambda: ready(bound.getsockname()[1]))
+        serving = asyncio.create_task(server.serve([bound]), name="http-server")
         try:
-            await _until_listening(address, port, serving)
-            ready(port)
             await asyncio.shield(serving)
         finally:
-            server.stop()
+            server.should_exit = True
             await _finish(serving)
 
 
-async def reserve(host: str, port: int, *, shared: bool = False) -> tuple[str, socket.socket]:
-    """Find the address and keep its port: bound, so that nobody but ours gets it, and not listening.
+def config_of(app: ASGIApp) -> Config:
+    """Tell the server what to leave to us."""
+    return Config(
+        cast("Any", app),
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,  # nothing we do depends on who asks, and whoever asks could forge them
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="critical",  # what it would say is in our own log, once, and without content
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(GRACE_SECONDS),
+    )
+
+
+async def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Find the address and take its port, without listening yet.
+
+    Args:
+        host: address or name.
+        port: 0 picks a free one.
+        shared: whether other processes take it as well.
 
     Raises:
-        ConfigError: the address cannot be listened on.
+        ConfigError: the address cannot be had.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
-        if not shared:
-            with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        reserved = socket.socket(family, socket.SOCK_STREAM)
-        with suppress(AttributeError):  # where it does not exist, granian does not need it either
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(address)
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        with ExitStack() as on_error:
+            on_error.callback(bound.close)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind(address)
+            on_error.pop_all()
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
-    return str(address[0]), reserved
+    return bound
 
 
-async def _until_listening(address: str, port: int, serving: asyncio.Task[None]) -> None:
-    """Wait for the listener, which starts in a thread and tells nobody."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared, not bound
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(reachable, port)
-        except OSError:
-            await asyncio.sleep(_PROBE_SECONDS)
-        else:
-            writer.close()
-            return
-    await serving
+async def reserve(host: str, port: int) -> socket.socket:
+    """Keep an address that nobody has for processes of ours, which take it as `shared`.
+
+    Raises:
+        ConfigError: the address cannot be had.
+    """
+    with closing(await bind(host, port)) as free:
+        port = free.getsockname()[1]
+    return await bind(host, port, shared=True)
 
 
 async def _finish(serving: asyncio.Task[None]) -> None:
     """Wait, but not for ever; whoever hangs is cut off when the process ends."""
-    done, _ = await asyncio.wait({serving}, timeout=GRACE_SECONDS)
+    done, _ = await asyncio.wait({serving}, timeout=GRACE_SECONDS + 1)
     for task in done:
         task.result()

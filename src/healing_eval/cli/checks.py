@@ -36,7 +36,7 @@ LITTLE_SPACE = 1_000_000_000
 """Bytes: about 100,000 conversations with what belongs to them."""
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 """Before this version was written; a clock that says so is wrong."""
-SERVER_MODULES = ("litestar", "granian", "sqlalchemy", "aiosqlite", "alembic")
+SERVER_MODULES = ("litestar", "uvicorn", "httptools", "sqlalchemy", "aiosqlite", "alembic")
 
 
 class Check(msgspec.Struct, frozen=True):

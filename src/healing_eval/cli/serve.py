@@ -53,8 +53,7 @@ async def _serve_with(workers: int, settings: Settings) -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    _, reserved = await reserve(settings.host, settings.port)
-    with closing(reserved):
+    with closing(await reserve(settings.host, settings.port)) as reserved:
         await run_parts(settings, refuse_strangers, stop=stop, wait_seconds=settings.store_wait_seconds)
         if stop.is_set():
             return

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Literal, get_args
 
 import msgspec
@@ -60,21 +59,23 @@ class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was wrong and what was expected."""
 
 
-class IngestAnswer(msgspec.Struct, frozen=True, dict=True):
+class IngestAnswer(msgspec.Struct, frozen=True):
     """One entry for each item, in the order of the request."""
 
     items: tuple[ItemAnswer, ...]
 
-    @cached_property
-    def counts(self) -> dict[ItemStatus, int]:
-        """How many items have each status, those that none has included."""
-        found = [item.status for item in self.items]
-        return {status: found.count(status) for status in _COUNTERS}
+
+class Ingested(msgspec.Struct, frozen=True):
+    """What became of a request."""
+
+    answer: IngestAnswer
+    counts: dict[ItemStatus, int]
+    """How many items have each status, those that none has included."""
 
     @property
-    def taken(self) -> int:
+    def stored(self) -> int:
         """How many items are stored, now or since before."""
-        return len(self.items) - self.counts["rejected"]
+        return len(self.answer.items) - self.counts["rejected"]
 
 
 class Ingest:
@@ -97,7 +98,7 @@ class Ingest:
         self._lanes = lanes
         self._limits = limits
 
-    async def ingest(self, body: bytes, content_type: str, project: str) -> IngestAnswer:
+    async def ingest(self, body: bytes, content_type: str, project: str) -> Ingested:
         """Store what is good and say what became of each item.
 
         Raises:
@@ -109,9 +110,7 @@ class Ingest:
         receipts = await self._adds.write(submissions) if submissions else []
         await self._ring(receipts)
         answer = _answer(entries, receipts)
-        for status, count in answer.counts.items():
-            _COUNTERS[status].inc(count)
-        return answer
+        return Ingested(answer, _counted(answer))
 
     async def _read(self, body: bytes, content_type: str, project: str) -> list[Submission | Rejection]:
         if len(body) <= READ_ASIDE_BYTES:
@@ -128,6 +127,16 @@ class Ingest:
             except BackendError as error:
                 telemetry.UNRUNG.labels(lane).inc(len(keys))
                 log.warning("stream.unwritable", lane=lane, conversations=len(keys), error=str(error))
+
+
+def _counted(answer: IngestAnswer) -> dict[ItemStatus, int]:
+    """Count items by status, for the metrics as well."""
+    found = [item.status for item in answer.items]
+    counts: dict[ItemStatus, int] = {status: found.count(status) for status in _COUNTERS}
+    for status, count in counts.items():
+        if count:
+            _COUNTERS[status].inc(count)
+    return counts
 
 
 def _latest(receipts: Sequence[Receipt]) -> list[RevisionKey]:

@@ -63,11 +63,11 @@ def body(*items: Any) -> bytes:
 async def test_good_items_are_stored_in_one_transaction_and_rung_on_every_lane() -> None:
     shelf, bell = Shelf(), Bell()
 
-    answer = await stage(shelf, bell).ingest(body(item("a"), None, item("b")), "application/json", "p")
+    taken = await stage(shelf, bell).ingest(body(item("a"), None, item("b")), "application/json", "p")
 
-    assert [one.status for one in answer.items] == ["accepted", "rejected", "accepted"]
-    assert [one.index for one in answer.items] == [0, 1, 2]
-    assert answer.taken == 2
+    assert [one.status for one in taken.answer.items] == ["accepted", "rejected", "accepted"]
+    assert [one.index for one in taken.answer.items] == [0, 1, 2]
+    assert taken.stored == 2
     assert shelf.transactions == 1
     assert len(bell.rung["checks"]) == 2
     assert bell.rung["checks"] == bell.rung["judges"]
@@ -77,20 +77,20 @@ async def test_only_the_newest_state_that_waits_is_rung() -> None:
     bell = Bell()
     items = (item("a"), item("a"), item("a", "changed"), item("mute", role="user"))
 
-    answer = await stage(Shelf(), bell).ingest(body(*items), "application/json", "p")
+    taken = await stage(Shelf(), bell).ingest(body(*items), "application/json", "p")
 
-    assert [one.status for one in answer.items] == ["accepted", "duplicate", "revised", "accepted"]
+    assert [one.status for one in taken.answer.items] == ["accepted", "duplicate", "revised", "accepted"]
     assert [key.revision for key in bell.rung["checks"]] == [2]
-    assert answer.items[3].conversation_status == "unevaluable"
+    assert taken.answer.items[3].conversation_status == "unevaluable"
 
 
 async def test_a_broken_stream_is_counted_and_fails_nothing() -> None:
     before = telemetry.REGISTRY.get_sample_value("healing_eval_unrung_conversations_total", {"lane": "checks"}) or 0
     bell = Bell(broken="checks")
 
-    answer = await stage(Shelf(), bell).ingest(body(item("a")), "application/json", "p")
+    taken = await stage(Shelf(), bell).ingest(body(item("a")), "application/json", "p")
 
-    assert answer.taken == 1
+    assert taken.stored == 1
     assert len(bell.rung["judges"]) == 1
     after = telemetry.REGISTRY.get_sample_value("healing_eval_unrung_conversations_total", {"lane": "checks"})
     assert after == before + 1
@@ -99,16 +99,16 @@ async def test_a_broken_stream_is_counted_and_fails_nothing() -> None:
 async def test_when_nothing_can_be_taken_no_transaction_is_opened() -> None:
     shelf = Shelf()
 
-    answer = await stage(shelf, Bell()).ingest(body(None, {}), "application/json", "p")
+    taken = await stage(shelf, Bell()).ingest(body(None, {}), "application/json", "p")
 
-    assert answer.taken == 0
+    assert taken.stored == 0
     assert shelf.transactions == 0
-    assert all(one.reason for one in answer.items)
+    assert all(one.reason for one in taken.answer.items)
 
 
 async def test_a_big_body_is_read_like_a_small_one() -> None:
     big = body(item("big", "x" * READ_ASIDE_BYTES))
 
-    answer = await stage(Shelf(), Bell()).ingest(big, "application/json", "p")
+    taken = await stage(Shelf(), Bell()).ingest(big, "application/json", "p")
 
-    assert [one.status for one in answer.items] == ["accepted"]
+    assert [one.status for one in taken.answer.items] == ["accepted"]
