@@ -209,6 +209,9 @@ class RedisStream:
 
     async def close(self) -> None:
         for lane in self._lanes.values():
+            for outbox in (lane.outbox, lane.traced_outbox):
+                if outbox is not None:
+                    await outbox.close()
             if lane.consumers:
                 await self._leave(lane)
         for link in (self._appending, self._reading, self._link):

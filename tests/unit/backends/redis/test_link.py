@@ -102,18 +102,30 @@ async def test_everybody_in_a_batch_is_told_that_it_failed() -> None:
     assert [type(answer) for answer in answers] == [BackendError] * 3
 
 
-async def test_what_a_cancelled_sender_left_is_sent_by_the_next() -> None:
+async def test_who_is_cancelled_keeps_nobody_from_being_served() -> None:
     wire = Wire()
     outbox = Outbox(wire)
-    first = asyncio.create_task(outbox.put(b"a"))
-    await asyncio.sleep(0)
-    second, third = asyncio.create_task(outbox.put(b"b")), asyncio.create_task(outbox.put(b"c"))
+    first, second = (asyncio.create_task(outbox.put(part)) for part in (b"a", b"b"))
     await asyncio.sleep(0)
 
-    for sender in (first, second):
-        sender.cancel()
-        await asyncio.wait([sender])
+    first.cancel()
+    await asyncio.wait([first])
     wire.may_go.set()
-    await third
+    await second
 
-    assert wire.sent == [b"bc"]
+    assert wire.sent == [b"ab"]
+
+
+async def test_who_waits_when_it_is_closed_is_told() -> None:
+    wire = Wire()
+    outbox = Outbox(wire)
+    on_its_way = asyncio.create_task(outbox.put(b"a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(outbox.put(b"b"))
+    await asyncio.sleep(0)
+
+    await outbox.close()
+
+    answers = await asyncio.gather(on_its_way, waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [BackendError] * 2
