@@ -8,7 +8,7 @@ compile() {
     CUSTOM_COMPILE_COMMAND="make requirements" "$bin/pip-compile" --quiet --strip-extras --allow-unsafe --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --resolver=backtracking "$@"
 }
-extras="--extra server --extra redis --extra postgresql --extra otel"
+extras="--extra server --extra redis --extra postgresql --extra otel --extra prices"
 # What is installed with us is what we test with, so the pins of dev.txt hold for the others.
 # shellcheck disable=SC2086
 compile $extras --output-file requirements/dev.txt pyproject.toml requirements/dev.in

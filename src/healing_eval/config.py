@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,6 +24,7 @@ from pydantic import (
     PositiveInt,
     ValidationError,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -68,6 +70,27 @@ class JudgeSettings(_Section):
     """Model that judges, as provider:model (openai:gpt-4o-mini). None: no judge, and reports say so."""
     timeout_seconds: PositiveFloat = 60.0
     """How long one call may take, in seconds."""
+
+
+def _as_model_name(name: str) -> str:
+    provider, _, model = name.partition(":")
+    if not (provider and model):
+        raise PydanticCustomError("model_name", "expected provider:model, such as openai:gpt-4o-mini")
+    return name
+
+
+_ModelName = Annotated[str, AfterValidator(_as_model_name)]
+
+
+class PriceSettings(_Section):
+    """What a model costs."""
+
+    input_dollars_per_million: float = Field(ge=0, allow_inf_nan=False)
+    """Dollars per million tokens of the prompt; 0 is taken as said."""
+    output_dollars_per_million: float = Field(ge=0, allow_inf_nan=False)
+    """Dollars per million tokens of the answer."""
+    cached_input_dollars_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Dollars per million tokens of the prompt that the server had in its cache. None: the same as any other."""
 
 
 class VerdictSettings(_Section):
@@ -162,6 +185,9 @@ class Settings(BaseSettings):
     """What a sender may send."""
     judge: JudgeSettings = JudgeSettings()
     """The language model that judges."""
+    prices: dict[_ModelName, PriceSettings] = {}
+    """What models cost that have no published price, or another for you, by provider:model: a table each with
+    input_dollars_per_million, output_dollars_per_million and, if lower, cached_input_dollars_per_million."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
@@ -214,8 +240,8 @@ def read_settings(**arguments: Any) -> Settings:
         raise ConfigError(f"{TOML_FILE}: {error}") from error
 
 
-_OPEN_ENDED = (f"{PREFIX}EVALUATORS__", f"{PREFIX}VERDICT__WEIGHTS__")
-"""What goes on with names that plug-ins choose."""
+_OPEN_ENDED = (f"{PREFIX}EVALUATORS__", f"{PREFIX}PRICES__", f"{PREFIX}VERDICT__WEIGHTS__")
+"""What goes on with names that plug-ins or providers choose."""
 
 FOR_TESTS_ONLY = frozenset({f"{PREFIX}REALDATA_DIR"})
 """Names that tests and benchmarks read; the product ignores them."""
@@ -250,7 +276,15 @@ def _describe(model: BaseModel, path: str, given: _Given) -> Iterator[tuple[str,
         if isinstance(value, _Section):
             yield from _describe(value, f"{dotted}.", [(source, _table(part)) for source, part in parts])
         else:
-            yield dotted, value, _sources(parts), field.description or ""
+            yield dotted, _plain(value), _sources(parts), " ".join((field.description or "").split())
+
+
+def _plain(value: Any) -> Any:
+    """Write a table's sections, such as prices, as the tables they are."""
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, Any]", value)
+    return {name: part.model_dump() if isinstance(part, _Section) else part for name, part in table.items()}
 
 
 def _table(value: object) -> Mapping[str, Any]:
@@ -300,6 +334,9 @@ def _names(model: type[BaseModel], path: str = "") -> Iterator[str]:
 def _names_like(unknown: str) -> str:
     """Propose what may have been meant, as it would be written in the same place; else list what there is."""
     names = list(_names(Settings))
+    table, _, _ = unknown.rpartition(".")
+    if table.startswith("prices."):
+        names = [f"{table}.{name}" for name in PriceSettings.model_fields]
     if unknown.startswith(PREFIX):
         near = get_close_matches(unknown.removeprefix(PREFIX), map(_in_environment, names), n=1)
         near = [PREFIX + name for name in near]
@@ -309,8 +346,10 @@ def _names_like(unknown: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+    found = error.errors()
+    # What is called by a wrong name is missing by the right one.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    name = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name!r}; {_names_like(name)}"
     return f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shown(first['input'], name)}"

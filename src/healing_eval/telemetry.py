@@ -1,8 +1,7 @@
 """What do we tell operators? Events and metrics; never the content of a turn, never a key.
 
 Events are named `noun.verbed`, values are fields. Metric labels are few and from closed sets: evaluator, lane, status,
-outcome, error class, model
-and direction; what others choose is bounded.
+outcome, error class, model and direction; what others choose is bounded.
 """
 
 from __future__ import annotations
@@ -100,6 +99,18 @@ MODEL_TOKENS = Counter(
     "healing_eval_model_tokens_total",
     "Tokens of model calls, by evaluator, model as it answered, and direction (input, output).",
     ["evaluator", "model", "direction"],
+    registry=REGISTRY,
+)
+MODEL_COST = Counter(
+    "healing_eval_model_cost_dollars_total",
+    "Dollars that model calls cost, by evaluator and model as it answered; what has no known price is not in it.",
+    ["evaluator", "model"],
+    registry=REGISTRY,
+)
+UNPRICED_CALLS = Counter(
+    "healing_eval_model_unpriced_calls_total",
+    "Model calls whose cost is not known and in no sum, by evaluator and model as it answered.",
+    ["evaluator", "model"],
     registry=REGISTRY,
 )
 _SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)

@@ -12,6 +12,9 @@ from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.gateway.priced import priced_model
+from healing_eval.gateway.prices import Prices
+from healing_eval.gateway.rates import Rates
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
@@ -114,7 +117,21 @@ def build_model(settings: Settings) -> ChatModel | None:
     if provider not in known:
         raise ConfigError(f"setting 'judge.model': no provider {provider!r}; known: {', '.join(known)}")
     loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
-    return loaded.create(model, provider_environment())
+    built = loaded.create(model, provider_environment())
+    return priced_model(built, build_prices(settings, built))
+
+
+def build_prices(settings: Settings, model: ChatModel) -> Prices:
+    """Make what knows the price of a model."""
+    own = {
+        name: Rates(
+            input_dollars=price.input_dollars_per_million,
+            output_dollars=price.output_dollars_per_million,
+            cached_input_dollars=price.cached_input_dollars_per_million,
+        )
+        for name, price in settings.prices.items()
+    }
+    return Prices(model.name, getattr(model, "base_url", None), own)  # plug-ins may be older than the attribute
 
 
 def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:

@@ -65,6 +65,13 @@ def test_what_may_be_asked_is_described_as_it_is_read(server: RunningServer) -> 
     assert listing["cursor"] == {"type": "string"}
 
 
+def test_what_a_model_cost_is_described_as_a_number_that_may_be_missing(server: RunningServer) -> None:
+    use = Client(server).get("/schema/openapi.json").json["components"]["schemas"]["ModelUse"]
+
+    assert {"type": "number"} in use["properties"]["cost_dollars"]["anyOf"]
+    assert use["required"] == ["model"]
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_one_that_the_description_promises(

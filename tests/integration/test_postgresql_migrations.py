@@ -10,13 +10,16 @@ from shutil import copytree, ignore_patterns
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
 from healing_eval.backends.sql.migrate import HEAD, MIGRATIONS, stored_version, upgrade
-from healing_eval.backends.sql.partitions import PARTITIONED
+from healing_eval.backends.sql.partitions import PARTITIONED, detach_month, make_partitions
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
 from healing_eval.backends.sql.tables import metadata
+from healing_eval.domain.evaluation import ModelUse
+from healing_eval.domain.month import Month
+from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import ConfigError
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission, an_evaluation, an_issue
 from healing_eval.testing.contract_ledger import LANES, close
@@ -102,26 +105,59 @@ async def test_processes_that_start_at_the_same_time_migrate_once(new_postgresql
     await asyncio.gather(*(ledger.close() for ledger in ledgers))
 
 
+async def work_as_before(ledger: PostgresqlLedger, database: PostgresqlDatabase, name: str) -> RevisionKey:
+    """Do with a conversation what the version before did, which named the columns it knew."""
+    receipts = await ledger.add([a_submission(a_conversation(name, 2))], LANES)
+    columns = (
+        "conversation_key, revision, accepted_at, evaluator, version, lane, status, reason, deterministic,"
+        " latency_seconds, model, input_tokens, output_tokens, model_calls, evaluated_at, bucket"
+    )
+    insertion = (
+        f"INSERT INTO evaluations ({columns}) SELECT conversation_key, revision, accepted_at, 'before', '1', 'judges',"
+        " 'abstained', 'of old', false, 0, 'gpt-x', 30, 20, 1, accepted_at, bucket"
+        " FROM conversations WHERE conversation_id = :name"
+    )
+    async with database.write() as connection:
+        await connection.execute(text(insertion), {"name": name})
+        await connection.execute(text(f"SELECT {columns} FROM evaluations"))
+    return receipts[0].revision_key
+
+
 async def test_the_version_before_goes_on_while_this_one_migrates_a_store_with_data(
     new_postgresql_url: str, database: PostgresqlDatabase
 ) -> None:
     await run(database, f"{int(HEAD) - 1:04d}")
     before = PostgresqlLedger.from_url(new_postgresql_url)  # is not opened, as it would migrate
-    statuses = [await work(before, f"before-{number}") for number in range(3)]
+    keys = [await work_as_before(before, database, f"before-{number}") for number in range(3)]
 
     async def go_on() -> None:
-        for number in range(10):
-            statuses.append(await work(before, f"meanwhile-{number}"))
+        keys.extend([await work_as_before(before, database, f"meanwhile-{number}") for number in range(10)])
 
     after = PostgresqlLedger.from_url(new_postgresql_url)
     await asyncio.gather(go_on(), after.open())
-    statuses += [await work(before, "later"), await work(after, "new")]
+    keys.append(await work_as_before(before, database, "later"))
 
     assert await version_in(database) == HEAD
-    assert statuses == ["done"] * 15
-    assert await after.count_by_status() == {"done": 15}
+    assert await work(after, "new") == "done"
+    assert await after.count_by_status() == {"pending": 14, "done": 1}
+    for key in keys:
+        found = await after.evaluated(key.conversation_key)
+        assert found is not None
+        assert [one.model_use for one in found.evaluations] == [ModelUse("gpt-x", 30, 20)]
     await before.close()
     await after.close()
+
+
+async def test_a_month_on_its_way_out_is_migrated_too(new_postgresql_url: str, database: PostgresqlDatabase) -> None:
+    await run(database, "0002")
+    month = Month(2024, 1)
+    await make_partitions(database, [month])
+    await detach_month(database, month)
+
+    await run(database, HEAD)
+
+    async with database.look() as connection:
+        await connection.execute(text("SELECT cached_input_tokens, cost_dollars FROM evaluations_2024_01"))
 
 
 @pytest.fixture

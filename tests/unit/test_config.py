@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,48 @@ def test_options_that_cannot_be_read_may_hold_secrets_and_are_not_shown(monkeypa
         read_settings()
 
     assert "hunter2" not in str(refused.value)
+
+
+PRICED = """[prices."openai:mine"]
+input_dollars_per_million = 0
+output_dollars_per_million = 2.5
+"""
+
+
+def test_a_price_is_set_by_model_and_may_be_0(tmp_path: Path) -> None:
+    (tmp_path / "healing-eval.toml").write_text(PRICED)
+
+    price = read_settings().prices["openai:mine"]
+
+    assert (price.input_dollars_per_million, price.output_dollars_per_million) == (0, 2.5)
+    assert price.cached_input_dollars_per_million is None
+    assert source_of("prices") == "healing-eval.toml"
+
+
+def test_a_price_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    price = {"input_dollars_per_million": 1, "output_dollars_per_million": 2, "cached_input_dollars_per_million": 0.5}
+    monkeypatch.setenv("HEALING_EVAL_PRICES", json.dumps({"openai:Mine-2": price}))
+
+    assert read_settings().prices["openai:Mine-2"].model_dump() == price
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("= 0", "= -1", r"'prices\.openai:mine\.input_dollars_per_million': .* greater than or equal to 0, got -1$"),
+        ("= 0", "= nan", r"'prices\.openai:mine\.input_dollars_per_million': .* finite number, got nan$"),
+        ("= 0", "= inf", r"'prices\.openai:mine\.input_dollars_per_million': .* finite number, got inf$"),
+        ("= 0", "= 'free'", r"'prices\.openai:mine\.input_dollars_per_million': .* valid number.*, got 'free'$"),
+        ("input_", "inptu_", r"unknown setting 'prices\.openai:mine\.inptu_.*did you mean .*mine\.input_dollars_per_m"),
+        ("output_dollars_per_million = 2.5", "", r"'prices\.openai:mine\.output_dollars_per_million': field required"),
+        ("openai:mine", "mine", r"'prices\.mine': expected provider:model, such as openai:gpt-4o-mini, got 'mine'$"),
+        ("openai:mine", "openai:", r"'prices\.openai:': expected provider:model"),
+    ],
+)
+def test_a_wrong_price_is_one_line_that_names_it(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    (tmp_path / "healing-eval.toml").write_text(PRICED.replace(right, wrong))
+
+    with pytest.raises(ConfigError, match=said) as error:
+        read_settings()
+
+    assert "\n" not in str(error.value)

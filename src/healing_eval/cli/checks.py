@@ -24,10 +24,11 @@ from healing_eval.cli.stores import fault_of, store_file
 from healing_eval.cli.text import bytes_of
 from healing_eval.config import Settings
 from healing_eval.errors import BackendError, HealingEvalError, PluginError
+from healing_eval.gateway.published import is_installed
 from healing_eval.masking import masked
 from healing_eval.ports.chat_model import ChatMessage, ChatRequest
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import build_ledger, build_model, build_stream
+from healing_eval.wiring import build_ledger, build_model, build_prices, build_stream
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -66,7 +67,10 @@ def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
         yield check_store(settings)
         if urlsplit(settings.stream_url).scheme != "memory":
             yield asyncio.run(check_stream_server(settings))
-    yield asyncio.run(check_model(settings, online=online))
+    checked = asyncio.run(check_model(settings, online=online))
+    yield checked
+    if settings.judge.model is not None and checked.status == "ok":
+        yield check_price(settings)
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
@@ -258,3 +262,15 @@ async def check_model(settings: Settings, *, online: bool) -> Check:
         return Check("judge's model", "fail", f"{model.name}: {error}", "check key, address and network")
     finally:
         await model.close()
+
+
+def check_price(settings: Settings) -> Check:
+    """Is it known what the configured model costs? Without, its calls are counted as unpriced."""
+    model = build_model(settings)
+    assert model is not None
+    _, _, name = model.name.partition(":")
+    if build_prices(settings, model).price_of(name, datetime.now(UTC).timestamp()):
+        return Check("judge's price", "ok", f"known for {model.name}")
+    install = "" if is_installed() else "pip install 'healing-eval[prices]' for published prices, or "
+    advice = f'{install}set [prices."{model.name}"] in healing-eval.toml'
+    return Check("judge's price", "warn", f"not known for {model.name}: its cost will not be counted", advice)

@@ -130,6 +130,10 @@ class ModelUse(msgspec.Struct, frozen=True, omit_defaults=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     calls: int = 1
+    cached_input_tokens: int | None = None
+    """Those of the input that the server had in its cache, at a lower price; None when it does not say."""
+    cost_dollars: float | None = None
+    """Of all calls together; None when the price of one is not known, which is not 0."""
 
 
 class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True):

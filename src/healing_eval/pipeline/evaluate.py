@@ -221,6 +221,10 @@ def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
         model = _models(use.model)
         telemetry.MODEL_TOKENS.labels(name, model, "input").inc(max(0, use.input_tokens or 0))
         telemetry.MODEL_TOKENS.labels(name, model, "output").inc(max(0, use.output_tokens or 0))
+        if use.cost_dollars is None:
+            telemetry.UNPRICED_CALLS.labels(name, model).inc(use.calls)
+        else:
+            telemetry.MODEL_COST.labels(name, model).inc(use.cost_dollars)
 
 
 _kinds = telemetry.Bounded()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
 from healing_eval.domain.issue_types import SEVERITIES
 
 _KNOWN_SEVERITIES = frozenset(SEVERITIES)
@@ -19,7 +20,7 @@ def flaw_of(evaluation: Evaluation, evaluator_name: str) -> str | None:
     try:
         if evaluation.evaluator != evaluator_name:
             return f"the evaluator signs as {evaluation.evaluator!r}; its name is {evaluator_name!r}"
-        return _flaw_of_result(evaluation.result)
+        return _flaw_of_result(evaluation.result) or _flaw_of_use(evaluation.model_use)
     except Exception as error:  # noqa: BLE001 - anything at all may stand where a field should
         return f"the evaluator's result is malformed: {type(error).__name__}: {error}"[:300]
 
@@ -53,6 +54,21 @@ def _flaw_of_findings(findings: Findings) -> str | None:
     return _flaw_of_texts(texts)
 
 
+def _flaw_of_use(use: Any) -> str | None:
+    """Look at what is added up over all evaluations, where one that is no number would spoil the sum for good."""
+    if use is None:
+        return None
+    if not isinstance(use, ModelUse):
+        return f"the evaluator's model_use is a {type(use).__name__}; expected ModelUse"
+    tokens = (use.input_tokens, use.output_tokens, use.cached_input_tokens)
+    if not all(map(_is_count, (use.calls, *(count for count in tokens if count is not None)))):
+        return "the evaluator's model_use counts something else than whole numbers from 0"
+    cost: Any = use.cost_dollars
+    if cost is None or (isinstance(cost, int | float) and not isinstance(cost, bool) and 0.0 <= cost < inf):
+        return None
+    return f"the evaluator's cost_dollars is {cost!r}; a cost is a number from 0, or None"
+
+
 def _flaw_of_texts(texts: Iterable[str]) -> str | None:
     together = "".join(texts)
     if together.isascii():
@@ -62,6 +78,10 @@ def _flaw_of_texts(texts: Iterable[str]) -> str | None:
     except UnicodeEncodeError:
         return "the evaluator's texts hold half a surrogate pair, which no store keeps"
     return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_share(value: Any) -> bool:

@@ -36,8 +36,15 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     """As the provider names the model that served."""
     input_tokens: int | None = None
+    """All of them, those from and for the server's cache included."""
+    cached_input_tokens: int | None = None
+    """Those of the input that the server had in its cache, at a lower price."""
+    cache_written_tokens: int | None = None
+    """Those of the input that the server put into its cache, at a higher price with some."""
     output_tokens: int | None = None
     finish_reason: str | None = None
+    cost_dollars: float | None = None
+    """Filled in by `gateway.priced`. None: not known, which is not 0."""
 
 
 class ChatModel(Protocol):
@@ -47,6 +54,8 @@ class ChatModel(Protocol):
     """`provider:model`, as configured."""
     context_tokens: int
     """How many tokens prompt and answer may take together."""
+    base_url: str | None
+    """The server that is asked, since who serves there makes the price. None: there is none, or it says nothing."""
 
     @classmethod
     def create(cls, model: str, environment: Mapping[str, str]) -> Self:

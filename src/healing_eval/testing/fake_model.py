@@ -4,7 +4,8 @@ In a test: `async with FakeModel() as fake: ... fake.base_url`. By itself: `pyth
 PORT [DELAY_MS]`, then `POST /control {"mode": "flaky"}`, `GET /stats`, `POST /reset`.
 
 Modes, beside those of `fake_answers`: ok, gullible, any status such as 429 or 500, hang, reset, not_chat, huge (5 MB),
-parts (the text comes in parts), odd_usage (tokens are counted as -1), no_json_schema (refuses `json_schema`),
+parts (the text comes in parts), cached (half of the prompt's tokens came from a cache, a
+quarter went into it), odd_usage (tokens are counted as -1), no_json_schema (refuses `json_schema`),
 no_response_format (refuses it in any form), flaky and flaky429 (the first try of each prompt fails), and as_told: each
 prompt says its own mode, as `fault:500`, or `fault:500@10` for one call in ten.
 """
@@ -192,21 +193,23 @@ def _completion(payload: dict[str, Any], mode: str) -> dict[str, Any]:
     if mode == "huge":
         said = text + " " * HUGE
     message = {"role": "assistant", "content": said}
-    completion = {
+    usage: dict[str, Any] = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": len(text) // 4,
+        "total_tokens": prompt_tokens + len(text) // 4,
+    }
+    if mode == "cached":
+        usage["prompt_tokens_details"] = {"cached_tokens": prompt_tokens // 2, "cache_write_tokens": prompt_tokens // 4}
+    if mode == "odd_usage":
+        usage = {"prompt_tokens": -1, "completion_tokens": 10**30, "prompt_tokens_details": "few"}
+    return {
         "id": "fake",
         "object": "chat.completion",
         "created": 0,
         "model": "fake-1",
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": len(text) // 4,
-            "total_tokens": prompt_tokens + len(text) // 4,
-        },
+        "usage": usage,
     }
-    if mode == "odd_usage":
-        completion["usage"] = {"prompt_tokens": -1, "completion_tokens": 10**30}
-    return completion
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[str, bytes] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from healing_eval.cli.checks import (
     check_data_dir,
     check_model,
     check_port,
+    check_price,
     check_python,
     check_store,
     faults_among,
@@ -105,3 +107,27 @@ def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(
     counted = faults_among(broken, Settings(**urls))
 
     assert [line.name for line in counted] == failed
+
+
+@pytest.mark.parametrize(("model", "status"), [("openai:gpt-4o-mini", "ok"), ("openai:gpt-99", "warn")])
+def test_it_is_told_whether_a_models_cost_will_be_known(
+    model: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+    found = check_price(Settings(judge=JudgeSettings(model=model)))
+
+    assert found.status == status
+    assert model in found.detail
+    assert (f'set [prices."{model}"]' in found.advice) == (status == "warn")
+
+
+def test_a_missing_extra_is_the_advice_where_no_price_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+
+    found = check_price(Settings(judge=JudgeSettings(model="openai:gpt-4o-mini")))
+
+    assert found.status == "warn"
+    assert "healing-eval[prices]" in found.advice

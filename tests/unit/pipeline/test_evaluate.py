@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 
+from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue, Result, Score
+from healing_eval.domain.evaluation import (
+    Abstention,
+    Evaluation,
+    Failure,
+    Findings,
+    Issue,
+    ModelUse,
+    Result,
+    Score,
+)
 from healing_eval.errors import ModelUnavailable, UnreadableVerdict
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.testing.builders import a_conversation
@@ -135,6 +145,60 @@ async def test_an_evaluator_cannot_sign_with_the_name_of_another() -> None:
         Failure("the evaluator signs as 'two'; its name is 'one'", "UnsoundResult"),
         Findings(1.0),
     ]
+
+
+def with_use(use: Any, name: str = "toy") -> tuple[list[Conversation], ToyEvaluator]:
+    batch, toy = conversations("a", "b"), ToyEvaluator(name)
+    toy.yields_on["b"] = Evaluation(batch[1].key, name, "v1", Findings(1.0), model_use=use)
+    return batch, toy
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        ("gpt-4o", "model_use is a str; expected ModelUse"),
+        (ModelUse("m", cost_dollars=float("nan")), "cost_dollars is nan; a cost is a number from 0, or None"),
+        (ModelUse("m", cost_dollars=float("inf")), "cost_dollars is inf"),
+        (ModelUse("m", cost_dollars=-0.01), "cost_dollars is -0.01"),
+        (ModelUse("m", cost_dollars="0.1"), "cost_dollars is '0.1'"),  # type: ignore[arg-type]
+        (ModelUse("m", input_tokens=-1), "whole numbers from 0"),
+        (ModelUse("m", cached_input_tokens=0.5), "whole numbers from 0"),  # type: ignore[arg-type]
+        (ModelUse("m", calls=None), "whole numbers from 0"),  # type: ignore[arg-type]
+    ],
+)
+async def test_a_use_that_would_spoil_a_sum_is_a_failure_and_not_added(use: Any, expected: str) -> None:
+    batch, toy = with_use(use)
+
+    found = await results(batch, toy)
+
+    assert found["a"] == [Findings(1.0)]
+    (failure,) = found["b"]
+    assert isinstance(failure, Failure)
+    assert failure.kind == "UnsoundResult"
+    assert expected in failure.reason
+
+
+def counted(metric: str, **labels: str) -> float | None:
+    return telemetry.REGISTRY.get_sample_value(f"healing_eval_model_{metric}_total", labels)
+
+
+@pytest.mark.parametrize(
+    ("use", "dollars", "unpriced_calls"),
+    [
+        (ModelUse("m-1", 10, 20, 3, cost_dollars=0.25), 0.25, None),
+        (ModelUse("m-2", 10, 20, 3, cost_dollars=0.0), 0.0, None),
+        (ModelUse("m-3", 10, 20, 3), None, 3),
+    ],
+)
+async def test_a_cost_that_is_not_known_is_counted_as_that_and_never_as_0(
+    use: ModelUse, dollars: float | None, unpriced_calls: float | None
+) -> None:
+    batch, toy = with_use(use, "priced")
+
+    await results(batch, toy)
+
+    assert counted("cost_dollars", evaluator="priced", model=use.model) == dollars
+    assert counted("unpriced_calls", evaluator="priced", model=use.model) == unpriced_calls
 
 
 async def test_what_is_ready_is_handed_out_while_another_hangs() -> None:

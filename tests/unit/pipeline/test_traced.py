@@ -70,6 +70,7 @@ class Oracle:
 
     name = "openai:gpt-4o"
     context_tokens = 1000
+    base_url = None
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error

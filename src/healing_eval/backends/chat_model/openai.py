@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -105,6 +105,12 @@ class _Choice(msgspec.Struct):
 class _Usage(msgspec.Struct):
     prompt_tokens: Any = None
     completion_tokens: Any = None
+    prompt_tokens_details: Any = None
+
+    def of_the_cache(self, name: str) -> int | None:
+        """Read one of the details, which few servers give."""
+        details = self.prompt_tokens_details
+        return _tokens(cast("dict[str, Any]", details).get(name)) if isinstance(details, dict) else None
 
 
 class _Completion(msgspec.Struct):
@@ -122,6 +128,7 @@ class OpenAIChat:
     def __init__(self, model: str, base_url: str, key: str | None) -> None:
         self.name = f"openai:{model}"
         self.context_tokens = context_of(model)
+        self.base_url: str | None = base_url
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._key = key
@@ -236,6 +243,8 @@ class OpenAIChat:
             text=said,
             model=(completion.model or self._model)[:MAX_MODEL_NAME],
             input_tokens=_tokens(usage.prompt_tokens),
+            cached_input_tokens=usage.of_the_cache("cached_tokens"),
+            cache_written_tokens=usage.of_the_cache("cache_write_tokens"),
             output_tokens=_tokens(usage.completion_tokens),
             finish_reason=choice.finish_reason,
         )

@@ -132,17 +132,19 @@ def evaluation_row(place: RevisionPlace, lane: str, evaluation: Evaluation, now:
         *_result_columns(evaluation.result),
         evaluation.deterministic,
         evaluation.latency_seconds,
-        *(
-            (None, None, None, None)
-            if use is None
-            else (free(use.model), use.input_tokens, use.output_tokens, use.calls)
-        ),
+        *(_NO_MODEL if use is None else _use_columns(use)),
         evaluation.evaluated_at or now,
         place.bucket,
     )
 
 
-_NO_MODEL = (None, None, None, None)
+_NO_MODEL = (None,) * 6
+
+
+def _use_columns(use: ModelUse) -> Row:
+    """Write the columns from `model` to `cost_dollars`."""
+    counted = use.input_tokens, use.output_tokens, use.calls, use.cached_input_tokens
+    return free(use.model), *counted, use.cost_dollars
 
 
 def _result_columns(result: Result) -> Row:
@@ -229,7 +231,14 @@ def read_evaluation(row: AnyRow, issues: Sequence[Issue]) -> Evaluation:
     """Read an evaluation from its row and its issues."""
     use = None
     if row.model is not None:
-        use = ModelUse(row.model, row.input_tokens, row.output_tokens, row.model_calls)
+        use = ModelUse(
+            row.model,
+            row.input_tokens,
+            row.output_tokens,
+            row.model_calls,
+            row.cached_input_tokens,
+            row.cost_dollars,
+        )
     return Evaluation(
         conversation_key=row.conversation_key,
         evaluator=row.evaluator,

@@ -135,6 +135,8 @@ evaluations = _of_a_revision(
     Column("input_tokens", BigInteger),
     Column("output_tokens", BigInteger),
     Column("model_calls", Integer),
+    Column("cached_input_tokens", BigInteger),
+    Column("cost_dollars", Float),
     _required("evaluated_at", UtcTime),
 )
 

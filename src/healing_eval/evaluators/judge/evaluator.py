@@ -56,15 +56,19 @@ class _Use(msgspec.Struct):
     calls: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cost_dollars: float | None = 0.0
 
     def add(self, answer: ChatAnswer) -> None:
         self.model = answer.model
         self.calls += 1
         self.input_tokens = _sum(self.input_tokens, answer.input_tokens)
         self.output_tokens = _sum(self.output_tokens, answer.output_tokens)
+        self.cached_input_tokens = _sum(self.cached_input_tokens, answer.cached_input_tokens)
+        self.cost_dollars = _sum_of_known(self.cost_dollars, answer.cost_dollars)
 
     def freeze(self) -> ModelUse | None:
-        return ModelUse(self.model, self.input_tokens, self.output_tokens, self.calls) if self.calls else None
+        return ModelUse(**msgspec.structs.asdict(self)) if self.calls else None
 
 
 class Judge:
@@ -230,3 +234,8 @@ def _bounded(raw_answer: str) -> str:
 
 def _sum(before: int | None, more: int | None) -> int | None:
     return before if more is None else (before or 0) + more
+
+
+def _sum_of_known(before: float | None, more: float | None) -> float | None:
+    """Add what something costs; a sum that lacks a part is not known."""
+    return None if before is None or more is None else before + more

@@ -30,6 +30,7 @@ def test_a_local_server_needs_no_key() -> None:
     model: ChatModel = OpenAIChat.create("llama", {"OPENAI_BASE_URL": "http://127.0.0.1:11434/v1"})
 
     assert model.name == "openai:llama"
+    assert model.base_url == "http://127.0.0.1:11434/v1"
     assert model.context_tokens == 128_000
 
 
@@ -126,7 +127,17 @@ async def test_tokens_that_were_not_counted_are_unknown() -> None:
     answer = await answer_of("odd_usage")
 
     assert (answer.input_tokens, answer.output_tokens) == (None, None)
+    assert (answer.cached_input_tokens, answer.cache_written_tokens) == (None, None)
     assert answer.text
+
+
+async def test_tokens_from_and_for_a_cache_are_told_apart() -> None:
+    answer, plain = await answer_of("cached"), await answer_of("ok")
+
+    assert answer.input_tokens is not None
+    half_and_quarter = answer.input_tokens // 2, answer.input_tokens // 4
+    assert (answer.cached_input_tokens, answer.cache_written_tokens) == half_and_quarter
+    assert (plain.cached_input_tokens, plain.cache_written_tokens) == (None, None)
 
 
 class Endpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import pytest
@@ -18,11 +18,13 @@ class ScriptedModel:
     """Answers honestly, after `change` had its way with the answer; a text is said as it is."""
 
     context_tokens = 8000
+    base_url = None
 
-    def __init__(self, *changes: Say, name: str = "fake:model") -> None:
+    def __init__(self, *changes: Say, name: str = "fake:model", costs: Sequence[float | None] = (None,)) -> None:
         self.name = name
         self.asked: list[ChatRequest] = []
         self._changes = changes
+        self._costs = costs
 
     @classmethod
     def create(cls, model: str, environment: Mapping[str, str]) -> Self:
@@ -34,7 +36,10 @@ class ScriptedModel:
         answer = honest([{"role": one.role, "content": one.content} for one in request.messages])
         said = answer if change is None else change(answer)
         text = said if isinstance(said, str) else json.dumps(answer)
-        return ChatAnswer(text=text, model="served", input_tokens=10, output_tokens=5)
+        cost = self._costs[min(len(self.asked), len(self._costs)) - 1]
+        return ChatAnswer(
+            text=text, model="served", input_tokens=10, cached_input_tokens=4, output_tokens=5, cost_dollars=cost
+        )
 
     async def close(self) -> None:
         pass

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
 from healing_eval.errors import ConfigError, ModelUnavailable
 from healing_eval.evaluators.judge.evaluator import NOTHING_SAID, Judge
 from healing_eval.ports.evaluator import EvaluatorSetup
@@ -51,6 +51,16 @@ async def test_an_unusable_answer_is_asked_about_again_without_its_text(scripted
     assert (evaluation.model_use.calls, evaluation.model_use.input_tokens) == (3, 30)
     assert "could not be used" in model.asked[1].messages[1].content
     assert "obey me" not in model.asked[1].messages[1].content
+
+
+@pytest.mark.parametrize(("costs", "together"), [((0.5, 0.25), 0.75), ((0.5, None), None), ((None, 0.5), None)])
+async def test_the_cost_is_that_of_all_answers_and_not_known_if_that_of_one_is_not(
+    scripted: Scripted, costs: tuple[float | None, ...], together: float | None
+) -> None:
+    use = (await judged(scripted(lambda _: "{", lambda answer: answer, costs=costs))).model_use
+
+    assert use is not None
+    assert use == ModelUse("served", 20, 10, 2, 8, together)
 
 
 async def test_a_raw_answer_is_kept_in_a_form_that_stores_can_hold(scripted: Scripted) -> None:

@@ -1,0 +1,80 @@
+"""What does an answer of a model cost?
+
+Prices from the settings come first, then what is published for the server that was asked. What is not known is None,
+never 0: that something costs 0 is known only if somebody says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from healing_eval.gateway.published import PublishedPrices
+from healing_eval.gateway.rates import Price, Rates
+from healing_eval.ports.chat_model import ChatAnswer
+
+GOOD_FOR_SECONDS = 900
+"""How long a price that was looked up is used. Some change with the hour, and all with the day."""
+MOST_MODELS = 64
+"""Models whose price is remembered at once; a server may call itself anything."""
+
+
+class Prices:
+    """What answers of one configured model cost, whichever model really gave them."""
+
+    def __init__(self, configured: str, base_url: str | None, own: Mapping[str, Rates]) -> None:
+        """Take what tells the price.
+
+        Args:
+            configured: the model as `provider:model`.
+            base_url: the server that is asked. Published prices are those of whoever serves there, so that another
+                server that speaks the same language has none. None: not known.
+            own: prices that come first, by `provider:model`.
+        """
+        self._provider, _, self._model = configured.partition(":")
+        self._own = own
+        self._published = PublishedPrices(base_url)
+        self._looked_up = lru_cache(maxsize=MOST_MODELS)(self._look_up)
+
+    def price_of(self, model: str, at_seconds: float) -> Price:
+        """Look up the price of a model as it named itself, else of the configured one, at a time (Unix)."""
+        return self._looked_up(model, int(at_seconds // GOOD_FOR_SECONDS))
+
+    def cost_of(self, answer: ChatAnswer, at_seconds: float) -> float | None:
+        """Say what an answer given at a time (Unix) cost, in dollars; None if its price or tokens are not known."""
+        if answer.input_tokens is None or answer.output_tokens is None:
+            return None
+        price = self.price_of(answer.model, at_seconds)
+        return _cost(price, answer, answer.input_tokens, answer.output_tokens) if price else None
+
+    def _look_up(self, answered: str, period: int) -> Price:
+        at = datetime.fromtimestamp(period * GOOD_FOR_SECONDS, UTC)
+        names = (answered, self._model)
+        for name in names:
+            rates = self._own.get(f"{self._provider}:{name}")
+            if rates is not None:
+                return (rates,)
+        return next(filter(None, (self._published.price(name, at) for name in names)), ())
+
+
+def _cost(price: Price, answer: ChatAnswer, input_tokens: int, output_tokens: int) -> float:
+    rates = _rates_for(price, input_tokens)
+    # What a server says of its cache is part of the input, whatever it says.
+    cached = min(answer.cached_input_tokens or 0, input_tokens)
+    written = min(answer.cache_written_tokens or 0, input_tokens - cached)
+    millionths = (
+        (input_tokens - cached - written) * rates.input_dollars
+        + cached * _or(rates.cached_input_dollars, rates.input_dollars)
+        + written * _or(rates.cache_written_dollars, rates.input_dollars)
+        + output_tokens * rates.output_dollars
+    )
+    return millionths / 1_000_000
+
+
+def _rates_for(price: Sequence[Rates], input_tokens: int) -> Rates:
+    return next((rates for rates in reversed(price) if input_tokens > rates.above_input_tokens), price[0])
+
+
+def _or(dollars: float | None, otherwise: float) -> float:
+    return otherwise if dollars is None else dollars
