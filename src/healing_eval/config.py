@@ -91,7 +91,8 @@ class WorkerSettings(_Section):
     port: int = Field(default=8081, ge=0, le=65535)
     """Port on which `work` answers health checks and gives metrics; further processes take the next; 0: a free one."""
     redeliver_after_seconds: PositiveFloat = 120.0
-    """A message that its holder has not acknowledged for this long is given to another, in seconds."""
+    """What a worker has in hand is given to another when nothing was heard of it for this long, in seconds. One that
+    lives tells of it three times as often, so this is how long a dead one is waited for."""
     sweep_every_seconds: PositiveFloat = 30.0
     """How often the store is searched for conversations whose message was lost, in seconds."""
     max_attempts: PositiveInt = 10
