@@ -22,6 +22,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -38,6 +39,7 @@ from healing_eval.masking import masked
 PREFIX = "HEALING_EVAL_"
 TOML_FILE = "healing-eval.toml"
 
+_SHORTEST_HANG_SECONDS = 3.0
 _SHOWN = 80
 """Characters of a refused value that an error shows."""
 
@@ -93,6 +95,9 @@ class WorkerSettings(_Section):
     redeliver_after_seconds: PositiveFloat = 120.0
     """What a worker has in hand is given to another when nothing was heard of it for this long, in seconds. One that
     lives tells of it three times as often, so this is how long a dead one is waited for."""
+    hung_after_seconds: NonNegativeFloat = 60.0
+    """When a process of `work --processes` or `serve --workers` that hangs is killed and started again, in seconds, at
+    least 3; 0: never. Best below redeliver_after_seconds: else another takes over what it hangs on before that."""
     sweep_every_seconds: PositiveFloat = 30.0
     """How often the store is searched for conversations whose message was lost, in seconds."""
     max_attempts: PositiveInt = 10
@@ -103,6 +108,13 @@ class WorkerSettings(_Section):
     failure is final. Redis remembers it for all processes; a process that takes over tries for a minute in any case."""
     dead_letters: PositiveInt = 10_000
     """How many messages that were set aside are kept on each lane; the oldest are dropped."""
+
+    @field_validator("hung_after_seconds")
+    @classmethod
+    def _signs_come_every_second(cls, value: float) -> float:
+        if 0 < value < _SHORTEST_HANG_SECONDS:
+            raise ValueError(f"input should be 0 or at least {_SHORTEST_HANG_SECONDS:g}")
+        return value
 
 
 class RetentionSettings(_Section):
@@ -314,7 +326,8 @@ def _explain(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name!r}; {_names_like(name)}"
-    return f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shown(first['input'], name)}"
+    expected = first["msg"].removeprefix("Value error, ")
+    return f"setting {name!r}: {expected[0].lower()}{expected[1:]}, got {_shown(first['input'], name)}"
 
 
 def _explain_no_json() -> str | None:
