@@ -289,6 +289,41 @@ async def test_whoever_takes_over_can_ask_the_stream_since_when_a_conversation_f
     assert a > 0 == b
 
 
+async def test_a_first_failure_is_forgotten_with_success_and_what_never_failed_asks_nothing(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys, forgetting = await accept(ledger, "a", "b"), Forgetting(stream)
+    await stream.append(LANE, keys)
+
+    work(by=forgetting)
+    await wait_until_seen(toy, "a", 2)
+    del toy.raises_on["a"]
+
+    await until_status(ledger, "done", 2)
+    await wait_until(forgetting.has_forgotten)
+    assert forgetting.forgotten == [keys[:1]]
+    assert await stream.failing_for(LANE, keys, remember_seconds=900) == [0, 0]
+
+
+class Forgetting:
+    """A stream in front of the real one that tells which first failures were forgotten, call by call."""
+
+    def __init__(self, real: Stream) -> None:
+        self._real = real
+        self.forgotten: list[Sequence[RevisionKey]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def has_forgotten(self) -> bool:
+        return bool(self.forgotten)
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        await self._real.forget_failing(lane, keys)
+        self.forgotten.append(keys)
+
+
 async def test_a_stream_that_cannot_tell_since_when_costs_nothing_else(
     ledger: Ledger, stream: Stream, toy: ToyEvaluator
 ) -> None:
@@ -315,6 +350,9 @@ class Forgetful:
         return getattr(self._real, name)
 
     async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        raise BackendError("Redis is full")
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
         raise BackendError("Redis is full")
 
 

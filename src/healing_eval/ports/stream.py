@@ -134,6 +134,14 @@ class Stream(Protocol):
         """
         ...
 
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        """Forget when these failed first, since they are settled; what never failed may be among them.
+
+        Raises:
+            BackendError: it could not be done now; they are forgotten in their time.
+        """
+        ...
+
     async def depth(self, lane: str) -> int:
         """Count the messages not yet acknowledged; dead letters are no messages."""
         ...

@@ -103,6 +103,20 @@ class StreamContract:
 
         assert await stream.failing_for("checks", keys_of(3), remember_seconds=0.001) == [0, 0, 0]
 
+    async def test_the_first_failure_of_what_is_settled_can_be_forgotten_at_once(self, stream: Stream) -> None:
+        one, other, never_failed = keys_of(3)
+        await stream.failing_for("checks", [one, other], remember_seconds=3600)
+        await stream.failing_for("judges", [one], remember_seconds=3600)
+        await asyncio.sleep(0.01)
+
+        await stream.forget_failing("checks", [one, never_failed])
+        await stream.forget_failing("a new lane", [one])
+        await stream.forget_failing("checks", [])
+
+        again, still = await stream.failing_for("checks", [one, other], remember_seconds=3600)
+        (elsewhere,) = await stream.failing_for("judges", [one], remember_seconds=3600)
+        assert again == 0 < min(still, elsewhere)
+
     async def test_an_acknowledged_message_never_comes_back(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(2))
         taken = await self.take(stream)

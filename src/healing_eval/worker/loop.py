@@ -292,10 +292,11 @@ class LaneWorker:
             self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
-        self._retries.forget(keys)
+        failed = self._retries.forget(keys)
         note_done(keys)
         await self._ack([open_ones.pop(key) for key in keys if key in open_ones])
         self._freed.set()
+        await self._forget_failing(failed)
 
     async def _ack(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge; where that fails the messages come again, and the ledger says that nothing is left to do."""
@@ -312,6 +313,11 @@ class LaneWorker:
             log.warning("stream.forgetful", lane=self._lane.name, error=str(error))
             return [0.0] * len(keys)
 
+    async def _forget_failing(self, keys: Sequence[RevisionKey]) -> None:
+        if keys:  # few ever fail, and nobody else pays for that
+            with suppress(BackendError):  # then they are forgotten in their time
+                await self._stream.forget_failing(self._lane.name, keys)
+
     async def _postpone(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         """Give back what a model could not be asked about; that is no failed attempt of the conversation."""
         for key in keys:
@@ -327,13 +333,14 @@ class LaneWorker:
             return
         reason = f"tried {self._pace.max_attempts} times without success"
         await self._ledger.fail(keys, self._lane.name, reason)
-        self._retries.forget(keys)
+        failed = self._retries.forget(keys)
         with suppress(BackendError):  # then they come again, and are given up again
             await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
         note_done(keys)
         for key in keys:
             del open_ones[key]
         self._freed.set()
+        await self._forget_failing(failed)
 
     async def _give_back(self, open_ones: dict[RevisionKey, Delivery], *, delay_seconds: float) -> None:
         with suppress(BackendError):  # then they are claimed once they have been idle for long enough

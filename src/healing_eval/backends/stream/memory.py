@@ -125,6 +125,11 @@ class MemoryStream:
             failing.popitem(last=False)
         return [now - failing.setdefault(key, now) for key in keys]
 
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        failing = self._lane(lane).failing
+        for key in keys:
+            failing.pop(key, None)
+
     async def depth(self, lane: str) -> int:
         return len(self._lane(lane).messages)
 

@@ -193,6 +193,10 @@ class RedisStream:
             ages += [milliseconds / 1000 for milliseconds in found]
         return ages
 
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        for some in _portions(keys):
+            await self._link.ask("ZREM", self._lane(lane).failing, *(packed_keys([key]) for key in some))
+
     async def depth(self, lane: str) -> int:
         of = self._lane(lane)
         return await self._link.run(scripts.DEPTH, of.stream, of.delayed)
