@@ -55,7 +55,7 @@ image-check: setup ## build and start what deploy/Dockerfile makes, without Dock
 bench: setup ## print every figure we claim (minutes; HEALING_EVAL_REALDATA_DIR adds those on real data)
 	@$(BIN)/python -m bench
 
-chaos: setup $(VENV)/.servers ## break every part on purpose, and count what is lost (25 minutes)
+chaos: setup $(VENV)/.servers ## break every part on purpose, and count what is lost (half an hour)
 	@sh tools/install-servers.sh faketime
 	@$(BIN)/python -m bench.chaos
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from healing_eval.ports.evaluator import EvaluatorSetup
 NAME = "poison"
 KILLS = "kills-the-worker"
 """In the id of a conversation: its evaluation kills the process, as running out of memory does."""
+HANGS = "hangs-the-worker"
+"""In the id of a conversation: its evaluation never returns and lets nothing else run, as a careless pattern does."""
 RAISES = "raises-an-error"
 """In the id of a conversation: its evaluation raises an error."""
 _ENTRY_POINTS = f"[healing_eval.evaluators]\n{NAME} = bench.chaos.poison:Poison\n"
@@ -34,13 +37,15 @@ class Poison:
         return cls()
 
     def inapplicable(self, conversation: Conversation) -> str | None:
-        marked = any(mark in conversation.conversation_id for mark in (KILLS, RAISES))
+        marked = any(mark in conversation.conversation_id for mark in (KILLS, HANGS, RAISES))
         return None if marked else "no poison"
 
     async def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         for conversation in conversations:
             if KILLS in conversation.conversation_id:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if HANGS in conversation.conversation_id:
+                re.fullmatch(r"(\w+\s?)+!", "a" * 100)  # doubles its time with each letter
             raise RuntimeError("poison")
             yield  # makes it a generator
 

@@ -11,20 +11,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, NonNegativeFloat, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -36,122 +25,24 @@ from pydantic_settings import (
 
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
+from healing_eval.sections import (
+    JudgeSettings,
+    Limits,
+    LogSettings,
+    ModelName,
+    PriceSettings,
+    RetentionSettings,
+    Section,
+    TelemetrySettings,
+    VerdictSettings,
+    WorkerSettings,
+)
 
 PREFIX = "HEALING_EVAL_"
 TOML_FILE = "healing-eval.toml"
 
 _SHOWN = 80
 """Characters of a refused value that an error shows."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Limits(_Section):
-    """What a sender may send."""
-
-    body_bytes: PositiveInt = 16 * 1024 * 1024
-    """Largest request body, in bytes."""
-    batch: PositiveInt = 1000
-    """Most conversations in one request."""
-    turns: PositiveInt = 5000
-    """Most turns in one conversation."""
-    id_characters: PositiveInt = 256
-    """Longest conversation_id, agent_version, turn_id, project or annotator_id, in characters."""
-    backlog: NonNegativeInt = 1_000_000
-    """Most conversations that may wait for evaluation before posts are answered 429 with `Retry-After`; 0: no limit."""
-
-
-class JudgeSettings(_Section):
-    """The language model that judges."""
-
-    model: str | None = None
-    """Model that judges, as provider:model (openai:gpt-4o-mini). None: no judge, and reports say so."""
-    timeout_seconds: PositiveFloat = 60.0
-    """How long one call may take, in seconds."""
-
-
-def _as_model_name(name: str) -> str:
-    provider, _, model = name.partition(":")
-    if not (provider and model):
-        raise PydanticCustomError("model_name", "expected provider:model, such as openai:gpt-4o-mini")
-    return name
-
-
-_ModelName = Annotated[str, AfterValidator(_as_model_name)]
-
-
-class PriceSettings(_Section):
-    """What a model costs."""
-
-    input_dollars_per_million: float = Field(ge=0, allow_inf_nan=False)
-    """Dollars per million tokens of the prompt; 0 is taken as said."""
-    output_dollars_per_million: float = Field(ge=0, allow_inf_nan=False)
-    """Dollars per million tokens of the answer."""
-    cached_input_dollars_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Dollars per million tokens of the prompt that the server had in its cache. None: the same as any other."""
-
-
-class VerdictSettings(_Section):
-    """How evaluations become a verdict."""
-
-    fail_below: float = Field(default=0.5, ge=0, le=1)
-    """A conversation fails when its overall score is below this, in [0, 1]."""
-    min_measured_weight: float = Field(default=0.3, ge=0, le=1)
-    """Share of all weight that must have measured; with less, the outcome is unknown."""
-    weights: dict[str, NonNegativeFloat] = {}
-    """Evaluator to weight, where it should differ from the evaluator's own; 0 leaves it out of the mean."""
-
-
-class WorkerSettings(_Section):
-    """How work is taken from the stream."""
-
-    batch: PositiveInt = 64
-    """Most conversations a worker takes at once."""
-    judge_concurrency: PositiveInt = 512
-    """Most conversations of one process that wait for the model at once; it begins with 16 and adapts to the model."""
-    port: int = Field(default=8081, ge=0, le=65535)
-    """Port on which `work` answers health checks and gives metrics; further processes take the next; 0: a free one."""
-    redeliver_after_seconds: PositiveFloat = 120.0
-    """A message that its holder has not acknowledged for this long is given to another, in seconds."""
-    sweep_every_seconds: PositiveFloat = 30.0
-    """How often the store is searched for conversations whose message was lost, in seconds."""
-    max_attempts: PositiveInt = 10
-    """How often a conversation is tried before it is marked failed. What a worker held that was killed counts as tried,
-    so with a low number workers that are killed in a row take conversations along."""
-    retry_for_seconds: NonNegativeFloat = 900.0
-    """How long a conversation is tried again while a model does not answer, in seconds from its first failure; then the
-    failure is final. Redis remembers it for all processes; a process that takes over tries for a minute in any case."""
-    dead_letters: PositiveInt = 10_000
-    """How many messages that were set aside are kept on each lane; the oldest are dropped."""
-
-
-class RetentionSettings(_Section):
-    """How long what was accepted is kept."""
-
-    keep_months: PositiveInt | None = None
-    """How many whole months are kept besides the current one; older ones are archived and dropped. None: for ever."""
-
-
-class LogSettings(_Section):
-    """What is written to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe level that is written."""
-    format: Literal["auto", "json", "text"] = "auto"
-    """JSON lines or readable text; auto writes text on a terminal and JSON elsewhere."""
-
-
-class TelemetrySettings(_Section):
-    """Traces: how long each part of the work took, across processes."""
-
-    otlp_endpoint: str | None = None
-    """Who takes spans, by OTLP over HTTP, such as http://collector:4318; needs the extra otel. None: no traces."""
-    service_name: str = Field(default="healing-eval", min_length=1, max_length=256)
-    """What this process calls itself in traces."""
-    sampled_share: float = Field(default=1.0, ge=0, le=1)
-    """Share of the traces that begin here which is kept, in [0, 1]; who sends a `traceparent` decides about its own."""
 
 
 class Settings(BaseSettings):
@@ -185,7 +76,7 @@ class Settings(BaseSettings):
     """What a sender may send."""
     judge: JudgeSettings = JudgeSettings()
     """The language model that judges."""
-    prices: dict[_ModelName, PriceSettings] = {}
+    prices: dict[ModelName, PriceSettings] = {}
     """What models cost that have no published price, or another for you, by provider:model: a table each with
     input_dollars_per_million, output_dollars_per_million and, if lower, cached_input_dollars_per_million."""
     verdict: VerdictSettings = VerdictSettings()
@@ -273,7 +164,7 @@ def _describe(model: BaseModel, path: str, given: _Given) -> Iterator[tuple[str,
     for name, field in type(model).model_fields.items():
         value, dotted = getattr(model, name), f"{path}{name}"
         parts = [(source, table[name]) for source, table in given if name in table]
-        if isinstance(value, _Section):
+        if isinstance(value, Section):
             yield from _describe(value, f"{dotted}.", [(source, _table(part)) for source, part in parts])
         else:
             yield dotted, _plain(value), _sources(parts), " ".join((field.description or "").split())
@@ -284,7 +175,7 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     table = cast("dict[str, Any]", value)
-    return {name: part.model_dump() if isinstance(part, _Section) else part for name, part in table.items()}
+    return {name: part.model_dump() if isinstance(part, Section) else part for name, part in table.items()}
 
 
 def _table(value: object) -> Mapping[str, Any]:
@@ -327,7 +218,7 @@ def _names(model: type[BaseModel], path: str = "") -> Iterator[str]:
     """List the dotted names of all settings, sections included."""
     for name, field in model.model_fields.items():
         yield f"{path}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from _names(field.annotation, f"{path}{name}.")
 
 
@@ -352,7 +243,8 @@ def _explain(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name!r}; {_names_like(name)}"
-    return f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shown(first['input'], name)}"
+    expected = first["msg"].removeprefix("Value error, ")
+    return f"setting {name!r}: {expected[0].lower()}{expected[1:]}, got {_shown(first['input'], name)}"
 
 
 def _explain_no_json() -> str | None:

@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,23 +74,26 @@ def test_its_ports_are_where_we_listen() -> None:
     settings = Settings()
 
     assert of("EXPOSE") == [f"{settings.port} {settings.worker.port}"]
-    assert health_check()[-1] == str(settings.port)
+    assert health_check()[3:] == [str(settings.port), str(settings.worker.port)]
 
 
 def health_check() -> list[str]:
     return json.loads(of("HEALTHCHECK")[-1].partition("CMD ")[2])
 
 
-def test_its_health_check_tells_a_live_server_from_none(start: Callable[..., Running]) -> None:
-    python, option, code, _ = health_check()
-    listening = start().address.rpartition(":")[2]
+def test_its_health_check_tells_a_live_server_from_none_and_from_one_that_hangs(start: Callable[..., Running]) -> None:
+    python, option, code, *_ = health_check()
+    server = start()
+    listening, nobody = server.address.rpartition(":")[2], str(free_port())
 
-    def check(port: str) -> int:
-        return subprocess.run([sys.executable, option, code, port], capture_output=True, check=False).returncode
+    def check(*ports: str) -> int:
+        return subprocess.run([sys.executable, option, code, *ports], capture_output=True, check=False).returncode
 
     assert python == "python"
-    assert check(listening) == 0
-    assert check(str(free_port())) != 0
+    assert check(listening, nobody) == check(nobody, listening) == 0
+    assert check(nobody, nobody) != 0
+    server.process.send_signal(signal.SIGSTOP)
+    assert check(listening, nobody) != 0
 
 
 def test_what_is_copied_exists_and_reaches_the_builder() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from bench.chaos.poison import HANGS, installed_in
 
 from healing_eval.testing.builders import a_conversation, wire_item
 from healing_eval.testing.servers.postgresql import Postgresql
@@ -33,9 +34,10 @@ def start(new_postgresql_url: str, redis_url: str, tmp_path: Path) -> Iterator[S
         "HEALING_EVAL_WORKER__REDELIVER_AFTER_SECONDS": "2",  # what a killed worker held comes again after this
     }
 
-    def run(*arguments: str) -> subprocess.Popen[bytes]:
+    def run(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         with (tmp_path / f"{len(running)}.log").open("wb") as log:
-            running.append(subprocess.Popen([COMMAND, *arguments], env=CLEAN | settings, cwd=tmp_path, stderr=log))
+            env = CLEAN | settings | environment
+            running.append(subprocess.Popen([COMMAND, *arguments], env=env, cwd=tmp_path, stderr=log))
         return running[-1]
 
     yield run
@@ -49,6 +51,13 @@ def start(new_postgresql_url: str, redis_url: str, tmp_path: Path) -> Iterator[S
 def children_of(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether a process listens on a port by itself, though others may as well."""
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = {f"socket:[{one[9]}]" for one in sockets if one[1].endswith(f":{port:04X}") and one[3] == "0A"}
+    return any(str(file.readlink()) in ours for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def get(port: int, path: str) -> bytes:
@@ -106,6 +115,63 @@ def test_children_end_by_themselves_when_their_parent_was_killed(start: Start) -
 
     assert len(children) == 2
     wait_until_ready(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "the end", 30)
+
+
+@pytest.mark.services
+def test_a_conversation_on_which_an_evaluator_hangs_is_given_up_and_all_others_are_evaluated(
+    start: Start, postgresql: Postgresql, new_postgresql_url: str, tmp_path: Path
+) -> None:
+    port, health = free_port(), free_port()
+    quick = {
+        "HEALING_EVAL_WORKER__HUNG_AFTER_SECONDS": "3",
+        "HEALING_EVAL_WORKER__REDELIVER_AFTER_SECONDS": "4",
+        "HEALING_EVAL_WORKER__MAX_ATTEMPTS": "2",
+    }
+    start("serve", "--port", str(port))
+    working = start(
+        *("work", "--processes", "2", "--lanes", "checks", "--port", str(health)),
+        **(quick | installed_in(tmp_path / "plug-ins")),
+    )
+    wait_until_ready(lambda: get(port, "/readyz"), "the API", 30)
+    wait_until_ready(lambda: get(health, "/readyz"), "the first worker", 30)
+    names = [f"{number}" for number in range(20)]
+
+    assert post(port, *names[:10], f"{HANGS}-1", *names[10:]) == 202
+
+    statuses = "SELECT count(*), status FROM conversations GROUP BY status ORDER BY 1"
+    expected = ["1|failed", "20|done"]
+    wait_until_ready(lambda: rows(postgresql, new_postgresql_url, statuses).split() == expected, "the end", 90)
+    reason = "SELECT conversation_id, failed_because FROM conversations WHERE status = 'failed'"
+    assert rows(postgresql, new_postgresql_url, reason).strip() == f"{HANGS}-1|checks: tried 2 times without success"
+    hung = [line for line in (tmp_path / "1.log").read_text().splitlines() if '"process.hung"' in line]
+    assert len(hung) >= 2
+    working.terminate()
+    assert working.wait(40) == 0
+
+
+@pytest.mark.services
+def test_a_process_of_the_api_that_does_nothing_any_more_is_replaced(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    serving = start("serve", "--workers", "2", "--port", str(port), HEALING_EVAL_WORKER__HUNG_AFTER_SECONDS="3")
+    wait_until_ready(lambda: get(port, "/readyz"), "the API", 30)
+
+    def listening() -> list[int]:
+        return [child for child in children_of(serving.pid) if listens(child, port)]
+
+    wait_until_ready(lambda: len(listening()) == 2, "both processes", 30)
+    frozen, other = listening()
+
+    os.kill(frozen, signal.SIGSTOP)
+
+    def replaced() -> bool:
+        now = listening()
+        return len(now) == 2 and other in now and frozen not in now
+
+    wait_until_ready(replaced, "another in its place", 30)
+    wait_until_ready(lambda: get(port, "/readyz"), "the API", 30)
+    assert '"process.hung"' in (tmp_path / "0.log").read_text()
+    serving.terminate()
+    assert serving.wait(40) == 0
 
 
 @pytest.mark.parametrize(

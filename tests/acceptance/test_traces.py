@@ -139,6 +139,29 @@ def above(span: Received, by_id: dict[str, Received]) -> list[str]:
 
 
 @pytest.mark.services
+def test_what_the_stream_lost_is_evaluated_within_a_trace_that_begins_with_the_sweep(
+    start: Start, collector: Collector
+) -> None:
+    settings = {"HEALING_EVAL_TELEMETRY__OTLP_ENDPOINT": collector.endpoint}
+    port = free_port()
+    down = {"HEALING_EVAL_STREAM_URL": f"redis://127.0.0.1:{free_port()}"}  # so nobody hears of the post
+    serving = start("serve", "--port", str(port), **down)
+    wait_until_ready(lambda: ready(port), "the API", 30)
+    sent = post(port, "a", "b")
+    serving.terminate()
+
+    working = start("work", "--lanes", "checks", "--port", "0", **settings)
+    wait_until_ready(lambda: collector.named("store results"), "the results", 30)
+    working.terminate()
+
+    assert (sent, serving.wait(30), working.wait(30)) == (202, 0, 0)
+    by_id = {span.span_id: span for span in collector.spans}
+    sweep = only(collector.named("sweep"))
+    assert (sweep.parent_id, sweep.attributes["healing_eval.conversations"]) == ("", 2)
+    assert above(only(collector.named("process checks")), by_id) == ["send checks", "sweep"]
+
+
+@pytest.mark.services
 def test_a_collector_that_answers_nothing_delays_neither_posts_nor_the_end(
     start: Start, collector: Collector, tmp_path: Path
 ) -> None:

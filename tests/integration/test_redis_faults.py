@@ -166,6 +166,7 @@ async def test_after_everything_was_flushed_every_command_works(server: RedisSer
     held = await stream.read(LANE, "a", count=3, wait_seconds=1)
     server.ask("FLUSHALL")
 
+    await stream.hold(LANE, "a", held)
     await stream.release(LANE, held[:1], delay_seconds=0)
     server.ask("FLUSHALL")
     claimed = await stream.claim(LANE, "b", count=9, idle_seconds=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +22,12 @@ from healing_eval.errors import BackendError, ModelUnavailable
 from healing_eval.pipeline.close import Lane
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Decide, LaneResult, Ledger
-from healing_eval.ports.stream import Stream
+from healing_eval.ports.stream import Delivery, Stream
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
 from healing_eval.worker.census import Census
+from healing_eval.worker.holding import TIMES
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.sweep import sweep_lane
 from healing_eval.worker.turn import Turn
@@ -66,9 +68,9 @@ async def work(ledger: Ledger, stream: Stream, toy: ToyEvaluator) -> AsyncIterat
     stop = asyncio.Event()
     running: list[asyncio.Task[None]] = []
 
-    def start(on: Ledger = ledger, pace: Pace = QUICK) -> asyncio.Task[None]:
+    def start(on: Ledger = ledger, pace: Pace = QUICK, by: object = stream) -> asyncio.Task[None]:
         lane = Lane(LANE, (toy,), VerdictRules({"toy": 1.0}))
-        worker = LaneWorker(lane, on, stream, pace, consumer=f"worker-{len(running)}")
+        worker = LaneWorker(lane, on, cast("Stream", by), pace, consumer=f"worker-{len(running)}")
         running.append(asyncio.create_task(worker.run(stop)))
         return running[-1]
 
@@ -287,6 +289,41 @@ async def test_whoever_takes_over_can_ask_the_stream_since_when_a_conversation_f
     assert a > 0 == b
 
 
+async def test_a_first_failure_is_forgotten_with_success_and_what_never_failed_asks_nothing(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    toy.raises_on["a"] = ModelUnavailable("the server is down")
+    keys, forgetting = await accept(ledger, "a", "b"), Forgetting(stream)
+    await stream.append(LANE, keys)
+
+    work(by=forgetting)
+    await wait_until_seen(toy, "a", 2)
+    del toy.raises_on["a"]
+
+    await until_status(ledger, "done", 2)
+    await wait_until(forgetting.has_forgotten)
+    assert forgetting.forgotten == [keys[:1]]
+    assert await stream.failing_for(LANE, keys, remember_seconds=900) == [0, 0]
+
+
+class Forgetting:
+    """A stream in front of the real one that tells which first failures were forgotten, call by call."""
+
+    def __init__(self, real: Stream) -> None:
+        self._real = real
+        self.forgotten: list[Sequence[RevisionKey]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def has_forgotten(self) -> bool:
+        return bool(self.forgotten)
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        await self._real.forget_failing(lane, keys)
+        self.forgotten.append(keys)
+
+
 async def test_a_stream_that_cannot_tell_since_when_costs_nothing_else(
     ledger: Ledger, stream: Stream, toy: ToyEvaluator
 ) -> None:
@@ -313,6 +350,9 @@ class Forgetful:
         return getattr(self._real, name)
 
     async def failing_for(self, lane: str, keys: Sequence[RevisionKey], *, remember_seconds: float) -> list[float]:
+        raise BackendError("Redis is full")
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
         raise BackendError("Redis is full")
 
 
@@ -403,6 +443,134 @@ async def test_an_outage_of_the_ledger_fails_nobody_however_long_it_lasts(
 
     await until_status(ledger, "done", 2)
     await until_empty(stream)
+
+
+class Down(Faulty):
+    """A ledger in front of the real one that answers nothing the worker asks until it is up."""
+
+    def __init__(self, real: Ledger) -> None:
+        super().__init__(real, failures=0)
+        self.is_up = False
+
+    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> object:
+        if not self.is_up:
+            raise BackendError("the server is down")
+        return await self._real.outstanding_lanes(keys)
+
+
+class Watched:
+    """A stream in front of the real one that tells what was held, and what was taken over."""
+
+    def __init__(self, real: Stream) -> None:
+        self._real = real
+        self.held: Counter[str] = Counter()
+        self.claimed: list[Delivery] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def hold(self, lane: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        await self._real.hold(lane, consumer, deliveries)
+        self.held.update(one.message_id for one in deliveries)
+
+    async def claim(self, lane: str, consumer: str, *, count: int, idle_seconds: float) -> list[Delivery]:
+        claimed = await self._real.claim(lane, consumer, count=count, idle_seconds=idle_seconds)
+        self.claimed += claimed
+        return claimed
+
+
+SLOW = msgspec.structs.replace(QUICK, redeliver_after_seconds=1.0, batch=2)
+
+
+async def until_held(stream: Watched, times: int) -> None:
+    async def holds() -> bool:
+        return max(stream.held.values(), default=0) >= times
+
+    await wait_until(holds)
+
+
+async def test_an_outage_of_the_ledger_is_no_attempt_of_anybody_though_others_would_take_over(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    down, watched = Down(ledger), Watched(stream)
+    await stream.append(LANE, await accept(ledger, *"abcdef"))
+
+    for _ in range(3):
+        work(cast("Ledger", down), SLOW, watched)
+    await until_held(watched, 3 * TIMES)  # so three times as long as it takes until others take over
+    down.is_up = True
+
+    await until_status(ledger, "done", 6)
+    await until_empty(stream)
+    assert (watched.claimed, sorted(toy.seen)) == ([], list("abcdef"))
+
+
+async def test_what_waits_for_a_slow_model_is_asked_for_once(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    watched, toy.waits_on = Watched(stream), {"slow": asyncio.Event()}
+    await stream.append(LANE, await accept(ledger, "quick", "slow"))
+
+    for _ in range(3):
+        work(pace=SLOW, by=watched)
+    await until_held(watched, 2 * TIMES)
+    toy.waits_on["slow"].set()
+
+    await until_status(ledger, "done", 2)
+    await until_empty(stream)
+    assert (watched.claimed, toy.seen, len(watched.held)) == ([], ["quick", "slow"], 1)
+
+
+async def test_what_is_never_answered_is_held_for_a_while_and_then_taken_over(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    """It may be the connection of one process that is stuck."""
+    await stream.append(LANE, await accept(ledger, "a"))
+    stuck, stop = ToyEvaluator(), asyncio.Event()
+    stuck.waits_on["a"] = asyncio.Event()
+    lane, watched = Lane(LANE, (stuck,), VerdictRules({"toy": 1.0})), Watched(stream)
+    full = msgspec.structs.replace(QUICK, batch=1)
+    running = asyncio.create_task(LaneWorker(lane, ledger, cast("Stream", watched), full, consumer="stuck").run(stop))
+    await stuck.asked.wait()
+
+    work()
+
+    await until_status(ledger, "done", 1)
+    stuck.waits_on["a"].set()
+    stop.set()
+    await running
+    assert max(watched.held.values()) >= TIMES
+    assert toy.seen == ["a"]
+
+
+async def test_a_stream_that_cannot_hold_for_a_while_costs_one_warning_each_time(
+    ledger: Ledger, stream: Stream, toy: ToyEvaluator, work: Work
+) -> None:
+    failing = FailingToHold(stream, failures=2)
+    toy.waits_on["a"] = asyncio.Event()
+    await stream.append(LANE, await accept(ledger, "a"))
+
+    with capture_logs() as events:
+        work(by=failing)
+        await until_held(failing, 1)
+    toy.waits_on["a"].set()
+
+    await until_status(ledger, "done", 1)
+    assert [event["held"] for event in events if event["event"] == "stream.cannot_hold"] == [1, 1]
+
+
+class FailingToHold(Watched):
+    """A stream in front of the real one that can hold nothing for as often as it is told."""
+
+    def __init__(self, real: Stream, failures: int) -> None:
+        super().__init__(real)
+        self._failures_left = failures
+
+    async def hold(self, lane: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        if self._failures_left:
+            self._failures_left -= 1
+            raise BackendError("Redis is down")
+        await super().hold(lane, consumer, deliveries)
 
 
 class Poisoned:

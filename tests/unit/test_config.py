@@ -75,6 +75,14 @@ def test_a_value_out_of_range_says_what_was_expected() -> None:
         read_settings(port=70000)
 
 
+@pytest.mark.parametrize("seconds", [0, 3, 60])
+def test_signs_of_life_come_every_second_so_that_nothing_hangs_sooner_than_after_three(seconds: float) -> None:
+    assert read_settings(worker={"hung_after_seconds": seconds}).worker.hung_after_seconds == seconds
+
+    with pytest.raises(ConfigError, match=r"'worker.hung_after_seconds': input should be 0 or at least 3, got 2.9"):
+        read_settings(worker={"hung_after_seconds": 2.9})
+
+
 def test_options_of_an_evaluator_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEALING_EVAL_EVALUATORS__HEURISTIC__TURN_WARN_SECONDS", "3")
 

@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from bench.chaos.fault import Break, Fault
-from bench.chaos.poison import KILLS, RAISES
+from bench.chaos.poison import HANGS, KILLS, RAISES
 from bench.chaos.site import LANES, Plan, Site
 from healing_eval.backends.stream.redis import RedisStream
 from healing_eval.domain.revision import RevisionKey
@@ -17,6 +17,8 @@ from healing_eval.testing.builders import a_conversation, wire_item
 ROUNDS = 10
 GIVING_UP_SECONDS = 60.0
 """How long is posted on at most until the one that kills is given up."""
+HANGING_SECONDS = 60.0
+"""How long is posted on after one on which a process hangs; it is given up later, as each try takes longer."""
 UNANSWERABLE = "Nobody will ever answer this"
 """A text on which the model always fails."""
 _GARBAGE = (
@@ -84,6 +86,13 @@ def _kills(given: Break) -> None:
         time.sleep(0.5)
 
 
+def _hangs(given: Break) -> None:
+    """Post, amid the others, a conversation in whose evaluation the process hangs; it has to be given up alone."""
+    given.given_up.append(f"{HANGS}-{time.time_ns():x}")
+    _post(given, given.given_up[-1])
+    time.sleep(HANGING_SECONDS)
+
+
 def _is_failed(site: Site, name: str) -> bool:
     return site.rows(f"SELECT status FROM conversations WHERE conversation_id = '{name}'") == [["failed"]]
 
@@ -106,6 +115,12 @@ FAULTS = (
         title="a conversation whose evaluation kills the worker",
         cause=_kills,
         plan=Plan(poisoned=True),
+    ),
+    Fault(
+        name="poison-hangs",
+        title="a conversation in whose evaluation the worker hangs",
+        cause=_hangs,
+        plan=Plan(poisoned=True, settings={"HEALING_EVAL_WORKER__HUNG_AFTER_SECONDS": "3"}),
     ),
     Fault(
         name="poison-fails",

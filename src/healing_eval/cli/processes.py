@@ -1,7 +1,7 @@
 """How does one command run several processes of itself?
 
-The parent starts them, starts again what crashes, passes on the word to stop, and ends when all have ended. A child
-whose parent is gone stops by itself, so that nothing is left behind by a `kill -9`.
+The parent starts them, starts again what crashes or hangs, passes on the word to stop, and ends when all have ended. A
+child whose parent is gone stops by itself, so that nothing is left behind by a `kill -9`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import FileIO
 
 import click
 import structlog
 
+from healing_eval.cli.alive import until_silent
 from healing_eval.cli.loops import groups_unwrapped
 
 log = structlog.get_logger()
@@ -27,11 +30,16 @@ LIVED_LONG_SECONDS = 60.0
 """A child that ran for so long is started again at once; what crashes at once is started again ever later."""
 STARTING_SECONDS = 3.0
 """A child that ends within this time with an error never worked: its settings are wrong, and so are the others'."""
-_WATCH_SECONDS = 1.0
 
 
-async def run_processes(commands: Sequence[Sequence[str]], stop: asyncio.Event) -> None:
-    """Run each command, the arguments of `healing-eval`, in a process of its own until `stop` is set.
+async def run_processes(commands: Sequence[Sequence[str]], stop: asyncio.Event, *, hung_after_seconds: float) -> None:
+    """Run each command in a process of its own until `stop` is set.
+
+    Args:
+        commands: each the arguments of `healing-eval`; it gets `--parent` besides, the number of a file to write signs
+            of life to.
+        stop: the word to stop.
+        hung_after_seconds: how long a process may give no sign of life before it is killed; 0: for ever.
 
     Raises:
         Exit: one of them could not start, and has said why itself; with its exit code. The others are stopped.
@@ -39,16 +47,16 @@ async def run_processes(commands: Sequence[Sequence[str]], stop: asyncio.Event) 
     with groups_unwrapped():
         async with asyncio.TaskGroup() as group:
             for command in commands:
-                group.create_task(_keep_running(command, stop))
+                group.create_task(_keep_running(command, stop, hung_after_seconds))
 
 
-async def _keep_running(command: Sequence[str], stop: asyncio.Event) -> None:
+async def _keep_running(command: Sequence[str], stop: asyncio.Event, hung_after_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     pause = FIRST_PAUSE_SECONDS
     never_worked = True
     while not stop.is_set():
         started = loop.time()
-        code = await _run_once(command, stop)
+        code = await _run_once(command, stop, hung_after_seconds)
         if stop.is_set():
             return
         lived = loop.time() - started
@@ -58,21 +66,30 @@ async def _keep_running(command: Sequence[str], stop: asyncio.Event) -> None:
         never_worked = False
         pause = FIRST_PAUSE_SECONDS if lived > LIVED_LONG_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
         log.error("process.ended", command=" ".join(command), code=code, again_in_seconds=pause)
-        await _stopped_within(stop, pause)
+        await _wait_for(stop, pause)
 
 
-async def _run_once(command: Sequence[str], stop: asyncio.Event) -> int:
+async def _run_once(command: Sequence[str], stop: asyncio.Event, hung_after_seconds: float) -> int:
     """Run a child to its end, or to ours; returns its exit code."""
-    program = (sys.executable, "-m", "healing_eval.cli.main", *command, "--parent", str(os.getpid()))
-    child = await asyncio.create_subprocess_exec(*program)
-    ended = asyncio.create_task(child.wait())
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        if not ended.done():
-            await _end(child, ended)
+    heard, told = os.pipe()
+    with FileIO(heard) as signs:
+        with FileIO(told, "w"):  # the child has its own; ours is closed, so that the pipe ends with the child's
+            program = (sys.executable, "-m", "healing_eval.cli.main", *command, "--parent", str(told))
+            child = await asyncio.create_subprocess_exec(*program, pass_fds=[told])
+        ended = asyncio.create_task(child.wait())
+        stopped = asyncio.create_task(stop.wait())
+        silent = asyncio.create_task(until_silent(signs, hung_after_seconds))
+        try:
+            await asyncio.wait([ended, stopped, silent], return_when=asyncio.FIRST_COMPLETED)
+            if silent.done() and not ended.done():
+                log.error("process.hung", command=" ".join(command), pid=child.pid, silent_seconds=hung_after_seconds)
+                child.kill()
+                await ended
+        finally:
+            stopped.cancel()
+            silent.cancel()
+            if not ended.done():
+                await _end(child, ended)
     return ended.result()
 
 
@@ -85,19 +102,7 @@ async def _end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> N
         await ended
 
 
-async def stop_without(parent: int | None, stop: asyncio.Event) -> None:
-    """Set `stop` when the parent is gone; return when it is set. Without a parent, only wait."""
-    while not stop.is_set():
-        if parent is not None and os.getppid() != parent:
-            log.warning("parent.gone", pid=parent)
-            stop.set()
-        await _stopped_within(stop, _WATCH_SECONDS)
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    try:
+async def _wait_for(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
-    except TimeoutError:
-        return False
-    return True

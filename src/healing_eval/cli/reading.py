@@ -17,11 +17,11 @@ import click
 import msgspec
 
 from healing_eval.cli.text import count_of
-from healing_eval.config import Limits
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import LocalItem, read_local_item
 from healing_eval.formats.limits import WireLimits
 from healing_eval.formats.split import RawItem, iter_items
+from healing_eval.sections import Limits
 
 STDIN = "-"
 CHUNK = 256 * 1024

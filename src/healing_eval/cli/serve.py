@@ -8,8 +8,9 @@ from functools import partial
 
 import click
 
+from healing_eval.cli.alive import under_parent
 from healing_eval.cli.loops import run_fast
-from healing_eval.cli.processes import run_processes, stop_without
+from healing_eval.cli.processes import run_processes
 from healing_eval.cli.running import address_of, require_server_extra, require_servers, run_parts, stop_on_signals
 from healing_eval.cli.up import refuse_strangers, serve_api
 from healing_eval.config import Settings, read_settings
@@ -22,7 +23,7 @@ from healing_eval.wiring import Services
 @click.option("--host", help="Address to listen on; anything but loopback needs an API key.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that serve.")
-@click.option("--parent", type=int, hidden=True, help="Who started this process; without it, it stops.")
+@click.option("--parent", type=int, hidden=True, help="File that leads to who started this; without it, it stops.")
 def serve(host: str | None, port: int | None, workers: int, parent: int | None) -> None:
     """Serve the API until interrupted; `healing-eval work` evaluates.
 
@@ -39,7 +40,8 @@ def serve(host: str | None, port: int | None, workers: int, parent: int | None) 
         return
     on_ready = _announce if parent is None else _say_nothing
     part = partial(serve_api, on_ready=on_ready, shared=parent is not None)
-    run_fast(run_parts(settings, part, partial(_stop_without, parent), wait_seconds=settings.store_wait_seconds))
+    parts = partial(run_parts, settings, part, wait_seconds=settings.store_wait_seconds)
+    run_fast(under_parent(parent, lambda stop: parts(stop=stop)))
 
 
 async def _serve_with(workers: int, settings: Settings) -> None:
@@ -60,11 +62,7 @@ async def _serve_with(workers: int, settings: Settings) -> None:
         port = reserved.getsockname()[1]
         _say(address_of(settings.host, port), settings, workers)
         command = ("serve", "--host", settings.host, "--port", str(port))
-        await run_processes([command] * workers, stop)
-
-
-async def _stop_without(parent: int | None, _services: Services, stop: asyncio.Event) -> None:
-    await stop_without(parent, stop)
+        await run_processes([command] * workers, stop, hung_after_seconds=settings.worker.hung_after_seconds)
 
 
 async def _announce(address: str, services: Services) -> None:

@@ -8,8 +8,9 @@ from functools import partial
 
 import click
 
+from healing_eval.cli.alive import under_parent
 from healing_eval.cli.loops import run_fast
-from healing_eval.cli.processes import run_processes, stop_without
+from healing_eval.cli.processes import run_processes
 from healing_eval.cli.running import listen, require_server_extra, require_servers, run_parts, stop_on_signals
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
@@ -26,7 +27,7 @@ from healing_eval.worker.crew import SLICE_SECONDS, run_crew
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port of health and metrics; further processes take the next."
 )
-@click.option("--parent", type=int, hidden=True, help="Who started this process; without it, it stops.")
+@click.option("--parent", type=int, hidden=True, help="File that leads to who started this; without it, it stops.")
 def work(processes: int, concurrency: int | None, lanes: str | None, port: int | None, parent: int | None) -> None:
     """Evaluate what `healing-eval serve` takes, until interrupted.
 
@@ -43,8 +44,8 @@ def work(processes: int, concurrency: int | None, lanes: str | None, port: int |
         run_fast(_work_with(processes, settings, chosen))
         return
     crew = partial(run_crew, lanes=chosen, slice_seconds=SLICE_SECONDS)
-    parts = (crew, _serve_operations, partial(_stop_without, parent))
-    run_fast(run_parts(settings, *parts, wait_seconds=settings.store_wait_seconds))
+    parts = partial(run_parts, settings, crew, _serve_operations, wait_seconds=settings.store_wait_seconds)
+    run_fast(under_parent(parent, lambda stop: parts(stop=stop)))
 
 
 def _lanes(named: str | None, settings: Settings) -> tuple[str, ...]:
@@ -70,7 +71,8 @@ async def _work_with(processes: int, settings: Settings, lanes: Sequence[str]) -
     first = settings.worker.port
     ports = [first + place if first else 0 for place in range(processes)]
     shared = ("--concurrency", str(settings.worker.judge_concurrency), "--lanes", ",".join(lanes))
-    await run_processes([("work", "--port", str(port), *shared) for port in ports], stop)
+    commands = [("work", "--port", str(port), *shared) for port in ports]
+    await run_processes(commands, stop, hung_after_seconds=settings.worker.hung_after_seconds)
 
 
 async def _serve_operations(services: Services, stop: asyncio.Event) -> None:
@@ -88,7 +90,3 @@ async def _serve_operations(services: Services, stop: asyncio.Event) -> None:
         click.echo("\n".join(lines), err=True)
 
     await listen(create_operations_app(services), settings.host, settings.worker.port, stop, ready)
-
-
-async def _stop_without(parent: int | None, _services: Services, stop: asyncio.Event) -> None:
-    await stop_without(parent, stop)

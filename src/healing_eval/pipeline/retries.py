@@ -102,10 +102,10 @@ class Retries:
         pause = self._first_pause_seconds * 2 ** min(waiting.tries - 1, 10)
         return max(0.0, min(LONGEST_PAUSE_SECONDS, pause, waiting.give_up_at - self._clock()))
 
-    def forget(self, keys: Iterable[RevisionKey]) -> None:
-        """Let go of what is settled."""
-        for key in keys:
-            self._waiting.pop(key, None)
+    def forget(self, keys: Iterable[RevisionKey]) -> list[RevisionKey]:
+        """Let go of what is settled, and tell of which of these the first failure is remembered for all processes."""
+        failed = [key for key in keys if self._waiting.pop(key, None) is not None]
+        return failed if self._for_seconds else []
 
     def _forget_expired(self, now: float) -> None:
         """Let go of what another process must have settled: here its time is long up."""

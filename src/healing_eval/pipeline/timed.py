@@ -12,7 +12,9 @@ from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
 STORE_OPERATIONS = frozenset({"add", "load", "close_lane", "fail", "pending", "outstanding_lanes", "find", "query"})
-STREAM_OPERATIONS = frozenset({"append", "claim", "ack", "release", "failing_for", "depth", "bury"})
+STREAM_OPERATIONS = frozenset(
+    {"append", "claim", "hold", "ack", "release", "failing_for", "forget_failing", "depth", "bury"}
+)
 """Not `read`, which waits for work."""
 
 Real = TypeVar("Real", Ledger, Stream)

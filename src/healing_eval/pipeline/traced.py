@@ -1,6 +1,7 @@
 """What do spans tell of the stream, the evaluators and the model? Stands in front of each where there is a tracer.
 
-Nothing is told outside a span that is kept: who is not among the sampled ones pays nothing for those who are.
+Nothing but a sweep is told outside a span that is kept: who is not among the sampled ones pays nothing for those who
+are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ from healing_eval.ports.tracer import Attributes, Tracer
 def traced_stream(stream: Stream, tracer: Tracer, system: str) -> Stream:
     """Have what is appended within a span carry that on; `system` names what the stream is kept in."""
     return cast("Stream", _TracedStream(stream, tracer, system))
+
+
+def swept_stream(stream: Stream, tracer: Tracer) -> Stream:
+    """Have what is appended begin a trace of its own, since that of the post went with the message that was lost.
+
+    To be put in front of what `traced_stream` gives.
+    """
+    return cast("Stream", _SweptStream(stream, tracer))
 
 
 def traced_evaluator(evaluator: Evaluator, tracer: Tracer) -> Evaluator:
@@ -67,6 +76,13 @@ class _TracedStream(_InFront):
         }
         with spanning(self._tracer, f"send {lane}", "producer", about, parent=parent) as span:
             await self._real.append(lane, keys, traceparent=span.traceparent)
+
+
+class _SweptStream(_InFront):
+    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        about = {"messaging.destination.name": lane, CONVERSATIONS: len(keys)}
+        with spanning(self._tracer, "sweep", "internal", about, parent=None):
+            await self._real.append(lane, keys)
 
 
 class _TracedEvaluator(_InFront):

@@ -1,8 +1,8 @@
 """Who rings when there is work?
 
-The store is the truth, the stream only a bell. It delivers at least once: what was read and not acknowledged within the
-idle time is handed out again, and a key appended twice is handed out twice. Both are harmless, since the ledger's fence
-stores a lane's results once.
+The store is the truth, the stream only a bell. It delivers at least once: what was read, and neither acknowledged nor
+held within the idle time, is handed out again, and a key appended twice is handed out twice. Both are harmless, since
+the ledger's fence stores a lane's results once.
 """
 
 from __future__ import annotations
@@ -95,7 +95,18 @@ class Stream(Protocol):
         ...
 
     async def claim(self, lane: str, consumer: str, *, count: int, idle_seconds: float) -> list[Delivery]:
-        """Take over messages that others hold unacknowledged for at least `idle_seconds`, and not much longer."""
+        """Take over messages of which their consumers have said nothing for `idle_seconds`, and not much longer."""
+        ...
+
+    async def hold(self, lane: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        """Say that a consumer still works on these, so that their idle time begins anew; it counts as no attempt.
+
+        What is not in its hands any more, because another took it over, it is done or the stream lost it, stays as it
+        is, and that is no error.
+
+        Raises:
+            BackendError: it could not be said now.
+        """
         ...
 
     async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
@@ -120,6 +131,14 @@ class Stream(Protocol):
 
         Raises:
             BackendError: it cannot be found out now.
+        """
+        ...
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        """Forget when these failed first, since they are settled; what never failed may be among them.
+
+        Raises:
+            BackendError: it could not be done now; they are forgotten in their time.
         """
         ...
 

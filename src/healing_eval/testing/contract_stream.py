@@ -14,6 +14,8 @@ from healing_eval.domain.revision import RevisionKey
 from healing_eval.ports.stream import DeadLetter, Delivery, Stream
 
 TRACEPARENT = f"00-{10**30:032x}-{10**15:016x}-01"
+IDLE_SECONDS = 0.5
+"""After this long a message is claimed, in tests of holding it."""
 KEPT = 5
 """Dead letters that a lane keeps in these tests."""
 
@@ -101,6 +103,20 @@ class StreamContract:
 
         assert await stream.failing_for("checks", keys_of(3), remember_seconds=0.001) == [0, 0, 0]
 
+    async def test_the_first_failure_of_what_is_settled_can_be_forgotten_at_once(self, stream: Stream) -> None:
+        one, other, never_failed = keys_of(3)
+        await stream.failing_for("checks", [one, other], remember_seconds=3600)
+        await stream.failing_for("judges", [one], remember_seconds=3600)
+        await asyncio.sleep(0.01)
+
+        await stream.forget_failing("checks", [one, never_failed])
+        await stream.forget_failing("a new lane", [one])
+        await stream.forget_failing("checks", [])
+
+        again, still = await stream.failing_for("checks", [one, other], remember_seconds=3600)
+        (elsewhere,) = await stream.failing_for("judges", [one], remember_seconds=3600)
+        assert again == 0 < min(still, elsewhere)
+
     async def test_an_acknowledged_message_never_comes_back(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(2))
         taken = await self.take(stream)
@@ -120,6 +136,52 @@ class StreamContract:
         assert read_keys(claimed) == keys_of(2)
         assert [one.attempt for one in claimed] == [2, 2]
         assert await stream.claim("checks", "worker-2", count=2, idle_seconds=3600) == []
+
+    async def test_what_its_holder_holds_is_claimed_by_nobody(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        held, left = await self.take(stream, count=1), await self.take(stream, count=1)
+
+        await asyncio.sleep(IDLE_SECONDS)
+        await stream.hold("checks", "worker-1", held)
+
+        claimed = await stream.claim("checks", "worker-2", count=9, idle_seconds=IDLE_SECONDS)
+        assert [(one.message_id, one.attempt) for one in claimed] == [(left[0].message_id, 2)]
+
+    async def test_what_is_no_longer_held_is_claimed_and_holding_counted_as_no_attempt(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        taken = await self.take(stream)
+        for _ in range(5):
+            await stream.hold("checks", "worker-1", taken)
+
+        (claimed,) = await stream.claim("checks", "worker-2", count=1, idle_seconds=0)
+        await stream.release("checks", [one for one in taken if one.message_id != claimed.message_id], delay_seconds=0)
+
+        (given_back,) = await self.take(stream)
+        assert (claimed.attempt, given_back.attempt) == (2, 2)
+
+    async def test_what_another_took_over_is_not_taken_back_by_holding_it(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(1))
+        late = await self.take(stream)
+        (claimed,) = await stream.claim("checks", "worker-2", count=1, idle_seconds=0)
+        await asyncio.sleep(IDLE_SECONDS)
+
+        await stream.hold("checks", "worker-1", late)
+
+        idle = await stream.claim("checks", "worker-3", count=1, idle_seconds=IDLE_SECONDS)
+        assert [(one.message_id, one.attempt) for one in idle] == [(claimed.message_id, 3)]
+
+    async def test_holding_what_is_done_given_back_or_was_never_there_changes_nothing(self, stream: Stream) -> None:
+        await stream.append("checks", keys_of(2))
+        done, given_back = await self.take(stream)
+        await stream.ack("checks", [done])
+        await stream.release("checks", [given_back], delay_seconds=3600)
+
+        await stream.hold("checks", "worker-1", [done, given_back])
+        await stream.hold("checks", "worker-1", [])
+        await stream.hold("a new lane", "worker-1", [done])
+
+        assert await stream.claim("checks", "worker-2", count=9, idle_seconds=0) == []
+        assert (await stream.depth("checks"), await stream.depth("a new lane")) == (1, 0)
 
     async def test_what_is_given_back_is_handed_out_again_and_counted(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(1))

@@ -8,9 +8,10 @@ import socket
 from collections.abc import Sequence
 from functools import partial
 
-from healing_eval.config import WorkerSettings
 from healing_eval.pipeline.close import Lane
 from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
+from healing_eval.pipeline.traced import swept_stream
+from healing_eval.sections import WorkerSettings
 from healing_eval.wiring import Services
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.schedule import NAME as SCHEDULE
@@ -36,14 +37,14 @@ async def run_crew(
 
     Evaluators that wait for nothing keep the event loop for `slice_seconds` at a time.
     """
-    panel = services.panel
+    panel, tracer = services.panel, services.tracer
     holder = f"{socket.gethostname()}-{os.getpid()}"
     async with asyncio.TaskGroup() as crew:
         for name in panel.lanes if lanes is None else lanes:
             evaluators = panel.on_lane(name)
             asks_model = any("model" in evaluator.needs for evaluator in evaluators)
             worker = LaneWorker(
-                Lane(name, evaluators, panel.rules, services.tracer),
+                Lane(name, evaluators, panel.rules, tracer),
                 services.ledger,
                 services.stream,
                 _pace(services.settings.worker, slice_seconds, asks_model=asks_model and panel.model is not None),
@@ -54,7 +55,7 @@ async def run_crew(
             sweep(
                 panel.lanes,
                 services.ledger,
-                services.stream,
+                services.stream if tracer is None else swept_stream(services.stream, tracer),
                 Turn(services.lease, holder, SWEEP),
                 stop,
                 every_seconds=services.settings.worker.sweep_every_seconds,

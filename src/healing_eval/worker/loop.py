@@ -1,15 +1,15 @@
 """How does work get from the stream to the stage, and nothing get lost?
 
-A message is acknowledged only after its results are committed. What a dead consumer held is claimed. While the ledger
-fails, a batch waits in hand; while a model fails, its conversations wait in the stream and hold nobody else; what
-crashes us too often is marked failed in the ledger.
+A message is acknowledged only after its results are committed. What is in hand is held, and what a dead consumer held
+is claimed. While the ledger fails, a batch waits in hand; while a model fails, its conversations wait in the stream and
+hold nobody else; what crashes us too often is marked failed in the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -26,6 +26,7 @@ from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
 from healing_eval.worker.allowance import Allowance
+from healing_eval.worker.holding import hold
 
 log = structlog.get_logger()
 
@@ -34,6 +35,9 @@ SUSPECT_FROM = 3
 was merely in the same hands as one that kills dies with it once or twice, and then goes through."""
 SUSPECTS_AGAIN_SECONDS = 0.2
 """When those that had to wait for it are looked at again."""
+HELD_TIMES = 5
+"""A batch that gets nowhere for so many times the redelivery time is held no longer: what an evaluator never answers
+here, it may answer elsewhere."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -45,6 +49,7 @@ class Pace(msgspec.Struct, frozen=True):
     """Most conversations in hand, for a lane that waits for a model: so many only while it answers as fast as it did.
     None: one batch. What is settled makes room at once, so what hangs takes up its own place and not its batch's."""
     redeliver_after_seconds: float = 120.0
+    """When what its holder says nothing about is claimed; a holder that lives speaks up three times as often."""
     max_attempts: int = 10
     wait_seconds: float = 1.0
     """How long one read waits for a first message."""
@@ -56,6 +61,18 @@ class Pace(msgspec.Struct, frozen=True):
     """How long evaluators that wait for nothing may keep the event loop."""
     grace_seconds: float = 10.0
     """How long batches in flight may go on after a stop."""
+
+
+class _Batch(msgspec.Struct):
+    """Messages that are seen through together."""
+
+    open_ones: dict[RevisionKey, Delivery]
+    """What is not settled yet."""
+    got_on_at: float = msgspec.field(default_factory=time.monotonic)
+    """When it was begun, something was settled, or the ledger was last seen to be at fault."""
+
+    def got_on(self) -> None:
+        self.got_on_at = time.monotonic()
 
 
 class _Tally(msgspec.Struct):
@@ -87,20 +104,36 @@ class LaneWorker:
         self._allowance = Allowance(batch, first=batch) if most is None else Allowance(most)
         self._retries = Retries(pace.retry_for_seconds, self._failing_for, first_pause_seconds=pace.backoff_seconds)
         self._closer = Closer(lane, ledger, self._retries, pace.slice_seconds)
-        self._in_flight: dict[asyncio.Task[None], dict[RevisionKey, Delivery]] = {}
-        """Batches, each with what is not settled yet."""
+        self._in_flight: dict[asyncio.Task[None], _Batch] = {}
         self._freed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
+        async with asyncio.TaskGroup() as group:
+            holding = group.create_task(self._hold())
+            await self._take_and_work(stop)
+            await self._drain()
+            holding.cancel()
+
+    async def _hold(self) -> None:
+        pace = self._pace
+        await hold(
+            self._stream,
+            self._lane.name,
+            self._consumer,
+            self._deliveries_to_hold,
+            redeliver_after_seconds=pace.redeliver_after_seconds,
+            again_seconds=pace.backoff_seconds,
+        )
+
+    async def _take_and_work(self, stop: asyncio.Event) -> None:
         while room := await self._room_before(stop):
             taken = await self._take(min(room, self._pace.batch))
             for deliveries in _in_batches(await self._one_suspect_of(await self._without_those_in_hand(taken))):
-                open_ones = {delivery.revision_key: delivery for delivery in deliveries}
-                task = asyncio.create_task(self._begin(deliveries, open_ones))
-                self._in_flight[task] = open_ones
+                batch = _Batch({delivery.revision_key: delivery for delivery in deliveries})
+                task = asyncio.create_task(self._begin(deliveries, batch))
+                self._in_flight[task] = batch
                 task.add_done_callback(self._finished)
-        await self._drain()
 
     async def _room_before(self, stop: asyncio.Event) -> int:
         """Wait until there is room for many more, and tell for how many; 0 as soon as `stop` is set.
@@ -120,7 +153,15 @@ class LaneWorker:
         return 0
 
     def _in_hand(self) -> int:
-        return sum(map(len, self._in_flight.values()))
+        return sum(len(batch.open_ones) for batch in self._in_flight.values())
+
+    def _deliveries_in_hand(self, *, got_on_since: float = 0.0) -> Iterator[Delivery]:
+        batches = (batch for batch in self._in_flight.values() if batch.got_on_at >= got_on_since)
+        return (delivery for batch in batches for delivery in batch.open_ones.values())
+
+    def _deliveries_to_hold(self) -> Iterator[Delivery]:
+        longest = HELD_TIMES * self._pace.redeliver_after_seconds
+        return self._deliveries_in_hand(got_on_since=time.monotonic() - longest)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
@@ -158,7 +199,7 @@ class LaneWorker:
         Another message about it is done with, since the one in hand stands for it; that one itself, handed out again
         because it takes long, stays as it is.
         """
-        in_hand = {key: one for open_ones in self._in_flight.values() for key, one in open_ones.items()}
+        in_hand = {one.revision_key: one for one in self._deliveries_in_hand()}
         again = [one for one in taken if one.revision_key in in_hand]
         if not again:
             return taken
@@ -173,7 +214,7 @@ class LaneWorker:
         suspects = [one for one in taken if self._is_suspect(one)]
         if not suspects:
             return taken
-        busy = any(self._is_suspect(one) for open_ones in self._in_flight.values() for one in open_ones.values())
+        busy = any(map(self._is_suspect, self._deliveries_in_hand()))
         waiting = suspects if busy else suspects[1:]
         if not waiting:
             return taken
@@ -185,16 +226,16 @@ class LaneWorker:
         most = self._pace.max_attempts
         return 1 < delivery.attempt <= most and delivery.attempt >= min(SUSPECT_FROM, most)
 
-    async def _begin(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
+    async def _begin(self, deliveries: Sequence[Delivery], batch: _Batch) -> None:
         if self._lane.tracer is None:
-            await self._work(deliveries, open_ones)
+            await self._work(deliveries, batch)
         else:
-            work = partial(self._work, deliveries, open_ones)
+            work = partial(self._work, deliveries, batch)
             await traced_batch(self._lane.tracer, self._lane.name, deliveries, work)
 
-    async def _work(self, deliveries: Sequence[Delivery], open_ones: dict[RevisionKey, Delivery]) -> None:
+    async def _work(self, deliveries: Sequence[Delivery], batch: _Batch) -> None:
         """See a batch through; afterwards one log line says what became of it."""
-        started = time.perf_counter()
+        started, open_ones = time.perf_counter(), batch.open_ones
         same = [delivery for delivery in deliveries if open_ones[delivery.revision_key] is not delivery]
         tally = _Tally(skipped=len(same))
         try:
@@ -202,7 +243,7 @@ class LaneWorker:
             tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
             await self._give_up(tried_too_often, open_ones)
             tally.failed = len(tried_too_often)
-            await self._close(open_ones, tally)
+            await self._close(batch, tally)
         except asyncio.CancelledError:
             await self._give_back(open_ones, delay_seconds=0.0)
             raise
@@ -219,18 +260,19 @@ class LaneWorker:
         left = messages - sum(became.values())
         log.info("batch.handled", lane=lane, messages=messages, **became, left=left, seconds=round(seconds, 6))
 
-    async def _close(self, open_ones: dict[RevisionKey, Delivery], tally: _Tally) -> None:
+    async def _close(self, batch: _Batch, tally: _Tally) -> None:
         """Have a batch evaluated and stored, waiting for as long as the ledger fails.
 
         An outage is no failed attempt of a conversation, so the batch stays in hand; and since `close` asks the ledger
         first of all, no model is paid meanwhile.
         """
-        failures = 0
+        failures, open_ones = 0, batch.open_ones
         while open_ones:
             try:
                 started = time.perf_counter()
                 async with aclosing(self._closer.close(list(open_ones))) as steps:
                     async for step in steps:
+                        batch.got_on()
                         tally.add(step)
                         self._adjust(step, time.perf_counter() - started)
                         await self._settle(step.settled, open_ones)
@@ -238,6 +280,7 @@ class LaneWorker:
                 return
             except BackendError as error:
                 failures += 1
+                batch.got_on()
                 log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
                 await asyncio.sleep(self._backoff(failures))
 
@@ -249,10 +292,11 @@ class LaneWorker:
             self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
-        self._retries.forget(keys)
+        failed = self._retries.forget(keys)
         note_done(keys)
         await self._ack([open_ones.pop(key) for key in keys if key in open_ones])
         self._freed.set()
+        await self._forget_failing(failed)
 
     async def _ack(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge; where that fails the messages come again, and the ledger says that nothing is left to do."""
@@ -269,6 +313,11 @@ class LaneWorker:
             log.warning("stream.forgetful", lane=self._lane.name, error=str(error))
             return [0.0] * len(keys)
 
+    async def _forget_failing(self, keys: Sequence[RevisionKey]) -> None:
+        if keys:  # few ever fail, and nobody else pays for that
+            with suppress(BackendError):  # then they are forgotten in their time
+                await self._stream.forget_failing(self._lane.name, keys)
+
     async def _postpone(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         """Give back what a model could not be asked about; that is no failed attempt of the conversation."""
         for key in keys:
@@ -284,13 +333,14 @@ class LaneWorker:
             return
         reason = f"tried {self._pace.max_attempts} times without success"
         await self._ledger.fail(keys, self._lane.name, reason)
-        self._retries.forget(keys)
+        failed = self._retries.forget(keys)
         with suppress(BackendError):  # then they come again, and are given up again
             await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
         note_done(keys)
         for key in keys:
             del open_ones[key]
         self._freed.set()
+        await self._forget_failing(failed)
 
     async def _give_back(self, open_ones: dict[RevisionKey, Delivery], *, delay_seconds: float) -> None:
         with suppress(BackendError):  # then they are claimed once they have been idle for long enough

@@ -22,7 +22,8 @@ from healing_eval.cli.checks import (
     faults_among,
 )
 from healing_eval.cli.plugins import PluginLine
-from healing_eval.config import JudgeSettings, Settings
+from healing_eval.config import Settings
+from healing_eval.sections import JudgeSettings
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from healing_eval.cli.reading import CHUNK, Reader, Refused, size_of
-from healing_eval.config import Limits
 from healing_eval.formats.item import LocalItem
+from healing_eval.sections import Limits
 from healing_eval.testing.builders import a_conversation, a_turn, wire_item
 
 TWO = [wire_item(a_conversation("a")), wire_item(a_conversation("b"))]

@@ -52,6 +52,18 @@ def test_what_did_not_fail_is_kept() -> None:
     assert retries.kept(KEY) == ()
 
 
+@pytest.mark.parametrize(("for_seconds", "remembered"), [(900, [KEY]), (0, [])])
+def test_of_what_is_settled_only_that_which_was_tried_again_had_a_first_failure(
+    for_seconds: float, remembered: list[RevisionKey]
+) -> None:
+    retries = Retries(for_seconds, never_before, clock=Clock())
+    retries.postpone(KEY, [said("judge", DOWN)])
+    never_failed = RevisionKey(b"n" * 16, 1)
+
+    assert retries.forget([never_failed, KEY]) == remembered
+    assert retries.forget([never_failed, KEY]) == []
+
+
 def test_pauses_grow_and_the_last_try_is_when_the_time_is_up() -> None:
     clock = Clock()
     retries = Retries(900, never_before, first_pause_seconds=1, clock=clock)

@@ -15,7 +15,7 @@ from healing_eval.errors import ModelUnavailable
 from healing_eval.pipeline.batch_spans import traced_batch
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.pipeline.spans import spanning
-from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
+from healing_eval.pipeline.traced import swept_stream, traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatModel, ChatRequest
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.stream import Delivery
@@ -24,6 +24,26 @@ from healing_eval.testing.builders import a_conversation
 from healing_eval.testing.collector import Collector
 
 KEYS = [RevisionKey(bytes([number]) * 16, 1) for number in range(2)]
+
+
+async def test_what_is_swept_begins_a_trace_that_its_messages_carry_on(tracer: Tracer, collector: Collector) -> None:
+    stream = swept_stream(traced_stream(MemoryStream(), tracer, "memory"), tracer)
+
+    await stream.append("checks", KEYS)
+    await stream.append("judges", KEYS[1:])
+    taken = await stream.read("checks", "a", count=9, wait_seconds=0)
+    await tracer.close()
+
+    first, second = collector.named("sweep")
+    (sent,) = collector.named("send checks")
+    assert (first.kind, first.parent_id, second.parent_id) == ("internal", "", "")
+    assert (first.attributes["messaging.destination.name"], first.attributes["healing_eval.conversations"]) == (
+        "checks",
+        2,
+    )
+    assert first.trace_id != second.trace_id
+    assert (sent.trace_id, sent.parent_id) == (first.trace_id, first.span_id)
+    assert {one.traceparent for one in taken} == {f"00-{sent.trace_id}-{sent.span_id}-01"}
 
 
 async def test_what_is_appended_within_a_span_carries_that_on(tracer: Tracer, collector: Collector) -> None:

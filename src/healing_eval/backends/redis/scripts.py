@@ -87,6 +87,24 @@ return answer
 )
 """stream; group, consumer, idle milliseconds, cursor, count. The next cursor, then [id, fields, deliveries] each."""
 
+HOLD = Script(
+    """
+local held = {}
+for i = 3, #ARGV do
+  if redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1] then held[#held + 1] = ARGV[i] end
+end
+if #held > 0 then
+  held[#held + 1] = 'JUSTID'
+  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(held))
+end
+""",
+    keys=1,
+)
+"""stream; group, consumer, ids. Those that are in this consumer's hands begin their idle time anew.
+
+What another has claimed meanwhile stays there: a claim of ours would take it back. With JUSTID nothing is counted.
+"""
+
 RELEASE = Script(
     _MESSAGE_OF
     + _ADD

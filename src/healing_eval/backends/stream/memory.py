@@ -22,6 +22,8 @@ class _Message(msgspec.Struct):
     revision_key: RevisionKey
     attempts: int = 0
     traceparent: str | None = None
+    consumer: str | None = None
+    """In whose hands it is or was."""
 
 
 class _Lane:
@@ -33,7 +35,7 @@ class _Lane:
         self.ready: deque[str] = deque()
         self.delayed: list[tuple[float, int, str]] = []
         self.held: OrderedDict[str, float] = OrderedDict()
-        """Id to when it was handed out, the oldest first."""
+        """Id to when it was handed out or held, the oldest first."""
         self.dead: OrderedDict[str, DeadLetter] = OrderedDict()
         """Set aside, the oldest first."""
         self.failing: OrderedDict[RevisionKey, float] = OrderedDict()
@@ -75,7 +77,7 @@ class MemoryStream:
         deadline = self._clock() + wait_seconds
         while True:
             self._ripen(of)
-            taken = self._take(of, count)
+            taken = self._take(of, consumer, count)
             left = deadline - self._clock()
             if taken or left <= 0:
                 return taken
@@ -89,7 +91,13 @@ class MemoryStream:
             if since > latest or len(idle) == count:
                 break
             idle.append(message_id)
-        return [self._hand_out(of, message_id) for message_id in idle]
+        return [self._hand_out(of, consumer, message_id) for message_id in idle]
+
+    async def hold(self, lane: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        of = self._lane(lane)
+        for message_id in [one.message_id for one in deliveries]:
+            if message_id in of.held and of.messages[message_id].consumer == consumer:
+                self._keep(of, message_id)
 
     async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
         of = self._lane(lane)
@@ -116,6 +124,11 @@ class MemoryStream:
         while failing and next(iter(failing.values())) <= now - remember_seconds:
             failing.popitem(last=False)
         return [now - failing.setdefault(key, now) for key in keys]
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        failing = self._lane(lane).failing
+        for key in keys:
+            failing.pop(key, None)
 
     async def depth(self, lane: str) -> int:
         return len(self._lane(lane).messages)
@@ -164,20 +177,24 @@ class MemoryStream:
         while lane.delayed and lane.delayed[0][0] <= now:
             lane.ready.append(heapq.heappop(lane.delayed)[2])
 
-    def _take(self, lane: _Lane, count: int) -> list[Delivery]:
+    def _take(self, lane: _Lane, consumer: str, count: int) -> list[Delivery]:
         taken: list[Delivery] = []
         while lane.ready and len(taken) < count:
             message_id = lane.ready.popleft()
             if message_id in lane.messages:  # else it was acknowledged after it had been released
-                taken.append(self._hand_out(lane, message_id))
+                taken.append(self._hand_out(lane, consumer, message_id))
         return taken
 
-    def _hand_out(self, lane: _Lane, message_id: str) -> Delivery:
+    def _hand_out(self, lane: _Lane, consumer: str, message_id: str) -> Delivery:
         message = lane.messages[message_id]
         message.attempts += 1
+        message.consumer = consumer
+        self._keep(lane, message_id)
+        return Delivery(message_id, message.revision_key, message.attempts, message.traceparent)
+
+    def _keep(self, lane: _Lane, message_id: str) -> None:
         lane.held.pop(message_id, None)
         lane.held[message_id] = self._clock()
-        return Delivery(message_id, message.revision_key, message.attempts, message.traceparent)
 
     async def _wait(self, lane: _Lane, seconds: float) -> None:
         """Sleep until something is appended or released, or the next released message is due."""

@@ -162,6 +162,15 @@ class RedisStream:
             of.claim_at = now + idle_seconds / 10
         return claimed
 
+    async def hold(self, lane: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        of = self._lane(lane)
+        try:
+            for ids in _portions([one.message_id for one in deliveries]):
+                await self._link.run(scripts.HOLD, of.stream, GROUP, consumer, *ids)
+        except BackendError as error:
+            if not _group_is_missing(error):  # else nothing is left that could be held
+                raise
+
     async def ack(self, lane: str, deliveries: Sequence[Delivery]) -> None:
         of = self._lane(lane)
         for ids in _portions([delivery.message_id for delivery in deliveries]):
@@ -183,6 +192,10 @@ class RedisStream:
             found = await self._link.run(scripts.FAILING_FOR, of.failing, remember, some)
             ages += [milliseconds / 1000 for milliseconds in found]
         return ages
+
+    async def forget_failing(self, lane: str, keys: Sequence[RevisionKey]) -> None:
+        for some in _portions(keys):
+            await self._link.ask("ZREM", self._lane(lane).failing, *(packed_keys([key]) for key in some))
 
     async def depth(self, lane: str) -> int:
         of = self._lane(lane)
