@@ -32,6 +32,7 @@ from healing_eval.cli.loops import run_fast
 from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.query import EvaluationQuery
 from healing_eval.domain.revision import RevisionKey, Submission
+from healing_eval.domain.verdict import Opinion
 from healing_eval.formats.item import read_item
 from healing_eval.formats.limits import UNLIMITED
 from healing_eval.ports.ledger import LaneResult, Ledger
@@ -55,9 +56,9 @@ def evaluations(key: RevisionKey, number: int) -> tuple[Evaluation, ...]:
     return an_evaluation(key.conversation_key, "heuristic", score, issues=issues), *others
 
 
-def decide(found: Sequence[Evaluation], final: bool) -> Verdict:
-    overall = found[0].result.overall  # pyright: ignore[reportAttributeAccessIssue] - all of them measured
-    return Verdict(overall, "fail" if overall < 0.5 else "pass", (), {"heuristic": 1.0}, final)
+def decide(found: Sequence[Opinion], final: bool) -> Verdict:
+    overall = found[0].overall
+    return Verdict(overall, "pass" if overall is None or overall >= 0.5 else "fail", (), {"heuristic": 1.0}, final)
 
 
 def used_by(server: Postgresql) -> float:

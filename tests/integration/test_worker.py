@@ -452,10 +452,10 @@ class Down(Faulty):
         super().__init__(real, failures=0)
         self.is_up = False
 
-    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> object:
+    async def load_outstanding(self, keys: Sequence[RevisionKey], lane: str) -> object:
         if not self.is_up:
             raise BackendError("the server is down")
-        return await self._real.outstanding_lanes(keys)
+        return await self._real.load_outstanding(keys, lane)
 
 
 class Watched:
@@ -583,10 +583,10 @@ class Poisoned:
     def __getattr__(self, name: str) -> object:
         return getattr(self._real, name)
 
-    async def load(self, keys: Sequence[RevisionKey]) -> object:
+    async def load_outstanding(self, keys: Sequence[RevisionKey], lane: str) -> object:
         if self._poison in keys:
             raise ValueError("a fault of ours")
-        return await self._real.load(keys)
+        return await self._real.load_outstanding(keys, lane)
 
 
 async def test_what_crashes_too_often_is_marked_failed_alone_and_can_still_be_found(

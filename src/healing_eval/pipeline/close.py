@@ -12,7 +12,7 @@ from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.revision import RevisionKey, StoredRevision
-from healing_eval.domain.verdict import VerdictRules, weigh
+from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
@@ -72,16 +72,15 @@ class Closer:
             BackendError: the ledger failed; whatever was not yielded has to be tried again.
         """
         lane = self._lane
-        outstanding = await self._ledger.outstanding_lanes(keys)
-        wanted = [key for key in dict.fromkeys(keys) if lane.name in outstanding.get(key, ())]
-        settled = [key for key in keys if lane.name not in outstanding.get(key, ())]
+        outstanding = {one.revision_key: one for one in await self._ledger.load_outstanding(keys, lane.name)}
+        settled = [key for key in keys if key not in outstanding]
         if settled:
             yield Step(settled)
         if not lane.evaluators:  # nobody has anything to say here any more
-            yield await self._stored([LaneResult(key, ()) for key in wanted])
+            yield await self._stored([LaneResult(key, ()) for key in outstanding])
             return
         read: list[_Read] = []
-        for stored in await self._ledger.load(wanted):
+        for stored in outstanding.values():
             conversation = _read(stored)
             if conversation is None:
                 await self._ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
@@ -111,8 +110,8 @@ class Closer:
         """Store results in one transaction, and tell of each whether it was stored now."""
         outcomes: list[str] = []
 
-        def decide(evaluations: Sequence[Evaluation], final: bool) -> Verdict:
-            verdict = weigh(evaluations, self._lane.rules, final=final)
+        def decide(opinions: Sequence[Opinion], final: bool) -> Verdict:
+            verdict = weigh_opinions(opinions, self._lane.rules, final=final)
             if final:
                 outcomes.append(verdict.outcome)
             return verdict

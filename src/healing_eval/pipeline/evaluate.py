@@ -219,8 +219,8 @@ def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
     use = evaluation.model_use
     if use is not None:
         model = _models(use.model)
-        telemetry.MODEL_TOKENS.labels(name, model, "input").inc(max(0, use.input_tokens or 0))
-        telemetry.MODEL_TOKENS.labels(name, model, "output").inc(max(0, use.output_tokens or 0))
+        _tokens(name, model, "input").inc(max(0, use.input_tokens or 0))
+        _tokens(name, model, "output").inc(max(0, use.output_tokens or 0))
         if use.cost_dollars is None:
             telemetry.UNPRICED_CALLS.labels(name, model).inc(use.calls)
         else:
@@ -255,3 +255,8 @@ def _counter(evaluator: str, status: str) -> Counter:
 @lru_cache(maxsize=256)
 def _timer(evaluator: str) -> Histogram:
     return telemetry.EVALUATION_SECONDS.labels(evaluator)
+
+
+@lru_cache(maxsize=1024)
+def _tokens(evaluator: str, model: str, direction: str) -> Counter:
+    return telemetry.MODEL_TOKENS.labels(evaluator, model, direction)

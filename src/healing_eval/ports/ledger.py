@@ -23,10 +23,11 @@ from healing_eval.domain.revision import (
     StoredRevision,
     Submission,
 )
+from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.archive import Part, Row
 
-Decide = Callable[[Sequence[Evaluation], bool], Verdict]
-"""From all evaluations of one revision, and whether no lane is outstanding, to its verdict."""
+Decide = Callable[[Sequence[Opinion], bool], Verdict]
+"""From the opinions of all evaluators on one revision, and whether no lane is outstanding, to its verdict."""
 
 
 class LaneResult(msgspec.Struct, frozen=True):
@@ -130,6 +131,10 @@ class Ledger(Protocol):
         """Load revisions at once; those that do not exist are left out."""
         ...
 
+    async def load_outstanding(self, keys: Sequence[RevisionKey], lane: str) -> list[StoredRevision]:
+        """Load those of these revisions that are the latest and have the lane outstanding."""
+        ...
+
     async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
         """Store a lane's results exactly once, in one transaction, and rewrite the verdicts.
 
@@ -159,10 +164,6 @@ class Ledger(Protocol):
 
     async def pending_since(self, lane: str) -> datetime | None:
         """Tell when the revision was accepted that waits longest on a lane; None if none waits."""
-        ...
-
-    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
-        """Tell for each latest revision which lanes are outstanding; revisions out of date are left out."""
         ...
 
     async def find(self, project: str, conversation_id: str) -> ConversationHead | None:

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import msgspec
 import pytest
 
 from healing_eval import plugins
@@ -32,6 +33,7 @@ from healing_eval.domain.evaluation import (
     Verdict,
 )
 from healing_eval.domain.revision import Receipt, RevisionKey
+from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.ledger import LaneResult, Ledger
 from healing_eval.testing.builders import (
     PROJECT,
@@ -47,18 +49,23 @@ LANES = ("checks", "judges")
 SOON = timedelta(minutes=1)
 
 
-def mean_verdict(evaluations: Sequence[Evaluation], final: bool) -> Verdict:
+def mean_verdict(opinions: Sequence[Opinion], final: bool) -> Verdict:
     """Decide by the plain mean of what measured."""
-    measured = [one.result.overall for one in evaluations if isinstance(one.result, Findings)]
+    measured = [one.overall for one in opinions if one.overall is not None]
     overall = sum(measured) / len(measured) if measured else None
     outcome: Outcome = "unknown" if overall is None else "fail" if overall < 0.5 else "pass"
-    weights = {one.evaluator: 1 / len(evaluations) for one in evaluations}
+    weights = {one.evaluator: 1 / len(opinions) for one in opinions}
     return Verdict(overall, outcome, (), weights, final)
 
 
 async def close(ledger: Ledger, lane: str, key: RevisionKey, *evaluations: Evaluation) -> bool:
     """Close a lane of one revision; tell whether its results were stored."""
     return bool(await ledger.close_lane(lane, [LaneResult(key, evaluations)], mean_verdict))
+
+
+async def waiting(ledger: Ledger, key: RevisionKey, *lanes: str) -> list[str]:
+    """Tell which of these lanes, or the usual ones, would be given this revision to work on."""
+    return [lane for lane in lanes or LANES if await ledger.load_outstanding([key], lane)]
 
 
 async def status_of(ledger: Ledger, conversation_id: str = "c-1") -> str | None:
@@ -174,7 +181,9 @@ class LedgerContract(OpenedLedger):
         receipt = (await ledger.add([sent], LANES))[0]
 
         (stored,) = await ledger.load([receipt.revision_key])
+        waiting_for_judges = await ledger.load_outstanding([receipt.revision_key], "judges")
 
+        assert waiting_for_judges == [stored]
         assert (stored.body, stored.conversation_id, stored.project) == (sent.body, "ä/'\"%;--", PROJECT)
         assert stored.complete
 
@@ -212,7 +221,7 @@ class LedgerContract(OpenedLedger):
         assert closed == [True, False]
         assert found is not None
         assert len(found.evaluations) == 1
-        assert await ledger.outstanding_lanes([key]) == {key: ("judges",)}
+        assert await waiting(ledger, key) == ["judges"]
         assert found.head.status == "evaluating"
 
     async def test_two_workers_at_the_same_time_close_a_lane_once(self, ledger: Ledger) -> None:
@@ -240,12 +249,40 @@ class LedgerContract(OpenedLedger):
         assert set(after.verdict.weights) == {"heuristic", "judge"}
         assert after.head.status == "done"
 
+    async def test_what_other_lanes_thought_is_told_when_one_is_closed(self, ledger: Ledger) -> None:
+        key = (await self.add(ledger)).revision_key
+        critical = [an_issue(), an_issue(severity="critical")]
+        guess = an_evaluation(key.conversation_key, "guess", 0.3, issues=critical)
+        checks = (
+            an_evaluation(key.conversation_key, "heuristic", 0.2, issues=critical),
+            an_evaluation(key.conversation_key, "coherence", result=Abstention("too short")),
+            msgspec.structs.replace(guess, deterministic=False),
+        )
+        await close(ledger, "checks", key, *checks)
+        told: list[Sequence[Opinion]] = []
+
+        def decide(opinions: Sequence[Opinion], final: bool) -> Verdict:
+            told.append(opinions)
+            return mean_verdict(opinions, final)
+
+        judged = an_evaluation(key.conversation_key, "judge", 0.5)
+        await ledger.close_lane("judges", [LaneResult(key, (judged,))], decide)
+
+        assert told == [
+            [
+                Opinion("coherence", None, "too short"),
+                Opinion("guess", 0.3),
+                Opinion("heuristic", 0.2, is_critical=True),
+                Opinion("judge", 0.5),
+            ]
+        ]
+
     async def test_results_for_an_old_revision_are_not_stored(self, ledger: Ledger) -> None:
         old = (await self.add(ledger)).revision_key
         await self.add(ledger, turns=4)
 
         assert not await close(ledger, "checks", old, an_evaluation(old.conversation_key))
-        assert await ledger.outstanding_lanes([old]) == {}
+        assert await waiting(ledger, old) == []
         found = await ledger.evaluated(old.conversation_key, 1)
         assert found is not None
         assert found.evaluations == ()
@@ -257,7 +294,7 @@ class LedgerContract(OpenedLedger):
         assert not await close(ledger, "never", key, an_evaluation(key.conversation_key))
         assert not await close(ledger, "judges", key, an_evaluation(key.conversation_key))
         assert await close(ledger, "checks", key, an_evaluation(key.conversation_key))
-        assert await ledger.outstanding_lanes([key]) == {key: ("slow",)}
+        assert await waiting(ledger, key, "never", "checks", "slow", "judges") == ["slow"]
 
     async def test_an_evaluation_is_kept_without_loss(self, ledger: Ledger) -> None:
         key = (await self.add(ledger)).revision_key
@@ -344,6 +381,7 @@ class LedgerContract(OpenedLedger):
         assert await ledger.evaluated(b"\0" * 16) is None
         assert await ledger.annotate(b"\0" * 16, [Annotation("tone", 3, "ann")]) == 0
         assert await ledger.load([]) == []
+        assert await ledger.load_outstanding([], "checks") == []
         assert await ledger.count_by_status() == {}
 
     async def test_everything_is_there_after_opening_again(self, ledger: Ledger, url: str) -> None:

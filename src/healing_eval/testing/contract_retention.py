@@ -248,7 +248,7 @@ class DeletionContract(OpenedLedger):
 
         assert not await close(ledger, "checks", in_hand.revision_key, an_evaluation(key.conversation_key))
         await ledger.fail([key], "judges", "no")
-        assert await ledger.outstanding_lanes([key]) == {}
+        assert await ledger.load_outstanding([key], "judges") == []
         assert await ledger.pending("checks", accepted_before=datetime.now(UTC) + SOON, limit=9) == []
         assert await ledger.reopen([key], "judges") == []
         assert await ledger.annotate(key.conversation_key, [Annotation("tone", 1, "ann")]) == 0

@@ -161,8 +161,14 @@ class OpenAIChat:
 
         try:
             async with asyncio.timeout(request.timeout_seconds):
+                try:
+                    return await self._ask_in_its_dialect(request)
+                except _TryAgain as error:
+                    failed = error
                 async for attempt in stamina.retry_context(on=worth_another, attempts=ATTEMPTS, timeout=None):
                     with attempt:
+                        if attempt.num == 1:  # that one is over: nearly all succeed, and need no machinery for more
+                            raise failed
                         return await self._ask_in_its_dialect(request)
         except _TryAgain as error:
             raise ModelUnavailable(str(error)) from error
@@ -178,25 +184,22 @@ class OpenAIChat:
         """Ask, and once more in a simpler dialect for each refusal that is about one."""
         for _ in range(MAX_ADAPTATIONS):
             dialect = self._dialect
-            status, body, retry_after = await self._post(self._payload(request, dialect))
+            status, body, headers = await self._post(self._payload(request, dialect))
             if status == 400 and (simpler := dialect.adapted(_complaint(body))) is not None:
                 if self._dialect == dialect:  # else another call has learned something meanwhile
                     self._dialect = simpler
                 continue
             if status in RETRIED_STATUS:
-                raise _TryAgain(f"the model's server answered {status}", retry_after)
+                raise _TryAgain(f"the model's server answered {status}", retry_after(headers, time.time()))
             if status != 200:
                 raise self._refusal(status, body)
             return self._read(body)
         raise ModelRefused("the model's server accepts no form of the request that we know")
 
-    async def _post(self, payload: dict[str, Any]) -> tuple[int, bytes, float | None]:
-        headers = {"Content-Type": "application/json"}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
+    async def _post(self, payload: dict[str, Any]) -> tuple[int, bytes, Mapping[str, str]]:
         try:
-            async with self._open().post(self._url, data=msgspec.json.encode(payload), headers=headers) as response:
-                return response.status, await _bounded_body(response), retry_after(response.headers, time.time())
+            async with self._open().post(self._url, data=msgspec.json.encode(payload)) as response:
+                return response.status, await _bounded_body(response), response.headers
         except aiohttp.InvalidURL as error:
             raise ModelRefused("OPENAI_BASE_URL is no address that can be called") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -205,8 +208,14 @@ class OpenAIChat:
     def _open(self) -> aiohttp.ClientSession:
         """Connect lazily: a session belongs to the running event loop. The caller's timeout is the only one."""
         if self._session is None or self._session.closed:
+            headers = {"Content-Type": "application/json"}
+            if self._key is not None:
+                headers["Authorization"] = f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS), timeout=aiohttp.ClientTimeout(total=None)
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=headers,
             )
         return self._session
 
@@ -286,7 +295,7 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
         UnreadableVerdict: it is longer than `MAX_ANSWER_BYTES`.
     """
     body = bytearray()
-    async for piece in response.content.iter_any():
+    while piece := await response.content.readany():
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
             said = bytes(body[:MAX_MESSAGE]).decode("utf-8", "replace")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.bulk import Lane, clear_bit, insert_rows, raw_connection
-from healing_eval.backends.sql.read import list_evaluations
 from healing_eval.backends.sql.rows import (
+    AnyRow,
     RevisionPlace,
     Row,
     evaluation_row,
@@ -22,8 +23,9 @@ from healing_eval.backends.sql.rows import (
 )
 from healing_eval.backends.sql.tables import conversations, evaluations, issues, verdicts
 from healing_eval.backends.sql.types import storable
-from healing_eval.domain.evaluation import Evaluation, Verdict
+from healing_eval.domain.evaluation import Verdict
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.ledger import Decide, LaneResult
 
 
@@ -35,39 +37,67 @@ async def close_lane(
     closed = await clear_bit(connection, lane, list(found), None, now)
     if not closed:
         return []
-    before = await _evaluations_before(connection, [one.place for one in closed if not one.first])
+    before = await _opinions_before(connection, [one.place for one in closed if not one.first])
     pairs = [(one.place, evaluation) for one in closed for evaluation in found[one.place.key]]
     at = closed[0].at  # of the transaction
     await insert_rows(connection, evaluations, [evaluation_row(place, lane.name, one, at) for place, one in pairs])
     await insert_rows(connection, issues, [row for place, one in pairs for row in issue_rows(place, one)])
     rows: list[Row] = []
     for one in closed:
-        everything = [*before.get(one.place.key, ()), *found[one.place.key]]
+        everything = [*before.get(one.place.key, ()), *map(Opinion.of, found[one.place.key])]
         rows.append(verdict_row(one.place, decide(everything, one.final), at))
     await insert_rows(connection, verdicts, rows)
     return [one.place.key for one in closed]
 
 
-async def _evaluations_before(
+async def _opinions_before(
     connection: AsyncConnection, places: Sequence[RevisionPlace]
-) -> dict[RevisionKey, list[Evaluation]]:
-    """List what other lanes found, and make way for new verdicts."""
-    if not places:
-        return {}
+) -> dict[RevisionKey, list[Opinion]]:
+    """Tell what other lanes think, by evaluator, oldest first, and make way for new verdicts."""
+    before: dict[RevisionKey, list[Opinion]] = defaultdict(list)
+    if places:
+        for key, revision, evaluator, overall, reason, is_critical in await _opinion_rows(connection, places):
+            before[RevisionKey(key, revision)].append(Opinion(evaluator, overall, reason or "", bool(is_critical)))
+    return before
+
+
+async def _opinion_rows(connection: AsyncConnection, places: Sequence[RevisionPlace]) -> Iterable[AnyRow]:
     keys, span = [place.key for place in places], span_of(place.accepted_at for place in places)
-    # Delete and insert is an upsert in words that every dialect knows.
     raw = raw_connection(connection)
-    if raw is None:
-        await connection.execute(delete(verdicts).where(of_revisions(connection, verdicts, keys, span)))
-    else:
-        await raw.execute(_MAKE_WAY, [key.conversation_key for key in keys], [key.revision for key in keys], *span)
-    return await list_evaluations(connection, keys, span)
+    if raw is not None:
+        return await raw.fetch(_MAKE_WAY, [key.conversation_key for key in keys], [key.revision for key in keys], *span)
+    # Delete and insert is an upsert in words that every dialect knows.
+    await connection.execute(delete(verdicts).where(of_revisions(connection, verdicts, keys, span)))
+    return await connection.execute(_OPINIONS.where(of_revisions(connection, evaluations, keys, span)))
 
 
+_CRITICAL = evaluations.c.deterministic & exists().where(
+    *(evaluations.c[name] == issues.c[name] for name in ("conversation_key", "revision", "accepted_at")),
+    *(evaluations.c[name] == issues.c[name] for name in ("evaluator", "version")),
+    issues.c.severity == "critical",
+)
+_OPINIONS = select(
+    *(evaluations.c[name] for name in ("conversation_key", "revision", "evaluator", "overall", "reason")), _CRITICAL
+).order_by(evaluations.c.evaluator, evaluations.c.evaluated_at)
 _MAKE_WAY = """
-DELETE FROM verdicts USING unnest($1::bytea[], $2::integer[]) AS old (conversation_key, revision)
-WHERE verdicts.conversation_key = old.conversation_key AND verdicts.revision = old.revision
-    AND verdicts.accepted_at BETWEEN $3 AND $4
+WITH asked AS (SELECT * FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)),
+gone AS (
+    DELETE FROM verdicts USING asked
+    WHERE verdicts.conversation_key = asked.conversation_key AND verdicts.revision = asked.revision
+        AND verdicts.accepted_at BETWEEN $3 AND $4
+)
+SELECT done.conversation_key, done.revision, done.evaluator, done.overall, done.reason,
+    done.deterministic AND EXISTS (
+        SELECT FROM issues
+        WHERE issues.conversation_key = done.conversation_key AND issues.revision = done.revision
+            AND issues.accepted_at = done.accepted_at AND issues.accepted_at BETWEEN $3 AND $4
+            AND issues.evaluator = done.evaluator AND issues.version = done.version
+            AND issues.severity = 'critical'
+    )
+FROM asked
+JOIN evaluations AS done USING (conversation_key, revision)
+WHERE done.accepted_at BETWEEN $3 AND $4
+ORDER BY done.evaluator, done.evaluated_at
 """
 
 

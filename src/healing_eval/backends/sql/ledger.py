@@ -20,7 +20,7 @@ from healing_eval.backends.sql.feedback import append_annotations, list_annotati
 from healing_eval.backends.sql.lanes import LaneBits
 from healing_eval.backends.sql.months import Months, delete_conversations
 from healing_eval.backends.sql.query import find_heads, find_verdicts
-from healing_eval.backends.sql.read import list_evaluations, load_revisions, outstanding_of
+from healing_eval.backends.sql.read import list_evaluations, load_revisions
 from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key, span_of
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
@@ -109,6 +109,13 @@ class SqlLedger:
         async with self._database.look() as connection:
             return await load_revisions(connection, keys)
 
+    async def load_outstanding(self, keys: Sequence[RevisionKey], lane: str) -> list[StoredRevision]:
+        bit = await self._lanes.find(lane)
+        if not (bit and keys):
+            return []
+        async with self._database.look() as connection:
+            return await load_revisions(connection, keys, bit)
+
     async def close_lane(self, lane: str, results: Sequence[LaneResult], decide: Decide) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
         if not (bit and results):
@@ -155,13 +162,6 @@ class SqlLedger:
         oldest = select(conversations.c.accepted_at).where(*waits).order_by(conversations.c.accepted_at).limit(1)
         async with self._database.look() as connection:
             return (await connection.execute(oldest)).scalar()
-
-    async def outstanding_lanes(self, keys: Sequence[RevisionKey]) -> dict[RevisionKey, tuple[str, ...]]:
-        if not keys:
-            return {}
-        async with self._database.look() as connection:
-            found = await outstanding_of(connection, keys)
-        return {key: await self._lanes.names(bits) for key, bits in found.items()}
 
     async def find(self, project: str, conversation_id: str) -> ConversationHead | None:
         return await self.find_by_key(project, conversation_key(project, conversation_id))

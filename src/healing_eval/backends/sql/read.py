@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, and_, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.bulk import raw_connection
@@ -42,14 +41,33 @@ class _Link(NamedTuple):
     body: bytes
 
 
-async def load_revisions(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[StoredRevision]:
-    """Load revisions with whole bodies, in the order of the keys."""
+async def load_revisions(
+    connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int | None = None
+) -> list[StoredRevision]:
+    """Load revisions with whole bodies, in the order of the keys.
+
+    With `lane_bit`, only those that are the latest and have this lane outstanding.
+    """
     raw = raw_connection(connection)
-    links = await _links(connection, keys) if raw is None else await _links_by_arrays(raw, keys)
+    if raw is not None:
+        links = await _links_by_arrays(raw, keys, lane_bit)
+    else:
+        wanted = keys if lane_bit is None else await _outstanding(connection, keys, lane_bit)
+        links = await _links(connection, wanted)
     chains: dict[RevisionKey, list[_Link]] = defaultdict(list)
     for link in links:
         chains[RevisionKey(link.conversation_key, link.wanted_revision)].append(link)
     return [_assemble(key, chains[key]) for key in dict.fromkeys(keys) if key in chains]
+
+
+async def _outstanding(connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int) -> list[RevisionKey]:
+    heads = conversations.c
+    of_these = of_revisions(connection, conversations, keys)
+    found = await connection.execute(
+        select(heads.conversation_key, heads.revision).where(of_these, heads.outstanding.bitwise_and(lane_bit) != 0)
+    )
+    waiting = {revision_key(row) for row in found}
+    return [key for key in keys if key in waiting]
 
 
 async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[_Link]:
@@ -57,19 +75,25 @@ async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> li
     return [_Link(*row) for row in found]
 
 
-async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey]) -> list[_Link]:
-    """Do the same in statements that are written once: the workers load every batch by them."""
-    conversation_keys = [key.conversation_key for key in keys]
-    heads = await raw.fetch(_HEADS, conversation_keys)
-    if not heads:
+async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None) -> list[_Link]:
+    """Do all of it in statements that are written once: the workers load every batch by them."""
+    heads = {row["conversation_key"]: row for row in await raw.fetch(_HEADS, [key.conversation_key for key in keys])}
+    wanted = [key for key in keys if key.conversation_key in heads]
+    if lane_bit is not None:
+        wanted = [key for key in wanted if _waits_for(lane_bit, key, heads[key.conversation_key])]
+    if not wanted:
         return []
-    latest = {key: revision for key, revision, _, _ in heads}
+    theirs = [heads[key.conversation_key] for key in wanted]
     # Of an earlier revision it is not known when it was accepted; hardly anybody asks for one.
-    outdated = any(key.revision != latest.get(key.conversation_key, key.revision) for key in keys)
-    first = BEGINNING if outdated else min(begun for _, _, begun, _ in heads)
-    last = max(accepted_at for _, _, _, accepted_at in heads)
-    found = await raw.fetch(_LINKS_BY_ARRAYS, conversation_keys, [key.revision for key in keys], first, last)
-    return [_Link(*row) for row in found]
+    outdated = any(key.revision != head["revision"] for key, head in zip(wanted, theirs, strict=True))
+    first = BEGINNING if outdated else min(head["whole_accepted_at"] for head in theirs)
+    last = max(head["accepted_at"] for head in theirs)
+    arrays = [key.conversation_key for key in wanted], [key.revision for key in wanted]
+    return [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *arrays, first, last)]
+
+
+def _waits_for(lane_bit: int, key: RevisionKey, head: Any) -> bool:
+    return bool(head["revision"] == key.revision and head["outstanding"] & lane_bit)
 
 
 _WANTED, _LINK = revisions.alias("wanted"), revisions.alias("link")
@@ -92,7 +116,8 @@ _LINKS = (
     .order_by(_WANTED.c.conversation_key, _WANTED.c.revision, _LINK.c.revision)
 )
 _HEADS = """
-SELECT conversation_key, revision, whole_accepted_at, accepted_at FROM conversations WHERE conversation_key = ANY($1)
+SELECT conversation_key, revision, whole_accepted_at, accepted_at, outstanding FROM conversations
+WHERE conversation_key = ANY($1)
 """
 _LINKS_BY_ARRAYS = """
 SELECT link.conversation_key, wanted.revision, link.project, link.conversation_id, link.accepted_at, link.complete,
@@ -122,39 +147,13 @@ def _assemble(key: RevisionKey, chain: Sequence[_Link]) -> StoredRevision:
     )
 
 
-async def outstanding_of(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> dict[RevisionKey, int]:
-    """Give the bits of outstanding lanes of those revisions that are the latest."""
-    raw = raw_connection(connection)
-    if raw is not None:
-        arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
-        return {RevisionKey(key, revision): bits for key, revision, bits in await raw.fetch(_OUTSTANDING, *arrays)}
-    table = conversations.c
-    found = await connection.execute(
-        select(table.conversation_key, table.revision, table.outstanding).where(
-            of_revisions(connection, conversations, keys)
-        )
-    )
-    return {revision_key(row): row.outstanding for row in found}
-
-
-_OUTSTANDING = """
-SELECT conversation_key, revision, outstanding
-FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
-JOIN conversations USING (conversation_key, revision)
-"""
-
-
 async def list_evaluations(
     connection: AsyncConnection, keys: Sequence[RevisionKey], span: Span | None = None, evaluators: Sequence[str] = ()
 ) -> dict[RevisionKey, list[Evaluation]]:
     """List the evaluations of revisions, by evaluator, oldest first; only those of `evaluators` if any are given."""
     if not keys:
         return {}
-    raw = raw_connection(connection)
-    if raw is None or span is None or evaluators:
-        found, found_issues = await _runs(connection, keys, span, evaluators)
-    else:
-        found, found_issues = await _runs_by_arrays(raw, keys, span)
+    found, found_issues = await _runs(connection, keys, span, evaluators)
     by_run: dict[Row, list[Issue]] = defaultdict(list)
     for row in found_issues:
         by_run[_run(row)].append(read_issue(row))
@@ -178,31 +177,6 @@ async def _runs(
     if not found:
         return (), ()
     return found, (await connection.execute(select(issues).where(defects).order_by(issues.c.ordinal))).all()
-
-
-async def _runs_by_arrays(
-    raw: Any, keys: Sequence[RevisionKey], span: Span
-) -> tuple[Sequence[AnyRow], Sequence[AnyRow]]:
-    """Do the same in statements that are written once: whenever a second lane is closed, they run."""
-    asked = [key.conversation_key for key in keys], [key.revision for key in keys], *span
-    found = await raw.fetch(_EVALUATIONS, *asked)
-    if not found:
-        return (), ()
-    defects = await raw.fetch(_ISSUES, *asked)
-    return [SimpleNamespace(**row) for row in found], [SimpleNamespace(**row) for row in defects]
-
-
-def _columns(table: Table) -> str:
-    return ", ".join(f"{table.name}.{name}" for name in table.c.keys())  # noqa: SIM118 - columns, whose keys are names
-
-
-_ASKED_FOR = """
-FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
-JOIN {0} USING (conversation_key, revision)
-WHERE {0}.accepted_at BETWEEN $3 AND $4
-"""
-_EVALUATIONS = f"SELECT {_columns(evaluations)} {_ASKED_FOR.format('evaluations')} ORDER BY evaluator, evaluated_at"
-_ISSUES = f"SELECT {_columns(issues)} {_ASKED_FOR.format('issues')} ORDER BY ordinal"
 
 
 def _run(row: AnyRow) -> Row:

@@ -106,9 +106,9 @@ class Judge:
     def inapplicable(self, conversation: Conversation) -> str | None:
         if self._model is None:
             return NO_MODEL
-        if not conversation.evaluable:
-            return "no assistant turn"
-        return None if any(_says_something(turn) for turn in conversation.turns) else NOTHING_SAID
+        if any(_says_something(turn) for turn in conversation.turns):
+            return None
+        return NOTHING_SAID if conversation.evaluable else "no assistant turn"
 
     async def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         ready: asyncio.Queue[Evaluation] = asyncio.Queue()

@@ -22,7 +22,16 @@ _HIDDEN_CLASS = (
 HIDDEN = re.compile(f"[{_HIDDEN_CLASS}]")
 """Characters that a reader does not see and a model does: zero-width, tag, bidirectional and variation characters."""
 
+_MAY_HIDE = re.compile(
+    r"\\u(?:007f|00[89][0-9a-f]|00ad|034f|061c|115f|1160|17b[45]|180[b-f]|200[b-f]|202[a-e]|206[0-9a-f]|3164|fe0[0-9a-f]"
+    r"|feff|ffa0|fff[9ab]|db4[0-3])"
+)
+"""The same in JSON that is written in ASCII. It also meets texts that quote such an escape, and misses nothing."""
+
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_in_ascii = json.JSONEncoder(check_circular=False).encode
+_as_it_is = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+"""Made once, since making one costs as much as writing a short record; what was read from JSON has no circles."""
 UNSHOWABLE = "[not shown: nested too deeply]"
 
 
@@ -102,30 +111,23 @@ def plain_json(value: Any) -> str:
 
 def _line(record: dict[str, Any]) -> Line:
     try:
-        text = json.dumps(record, ensure_ascii=False)
+        text = _in_ascii(record)
     except RecursionError:
-        text = _dump({**record, "tool_calls": UNSHOWABLE})
-    if HIDDEN.search(text) is None:
-        return Line(text if text.isascii() else _escaped(record, text), 0)
+        record = {**record, "tool_calls": UNSHOWABLE}
+        text = _in_ascii(record)
+    if _MAY_HIDE.search(text) is None:
+        return Line(text, 0)
     # Characters outside ASCII stand inside strings only, so taking them out or escaping them keeps the JSON valid.
-    visible, hidden = HIDDEN.subn("", text)
-    return Line(_NOT_ASCII.sub(_escape, visible), hidden)
-
-
-def _escaped(record: dict[str, Any], text: str) -> str:
-    """Write a record in ASCII; the encoder does that many times faster than we."""
-    try:
-        return json.dumps(record)
-    except RecursionError:
-        return _NOT_ASCII.sub(_escape, text)
+    visible, hidden = HIDDEN.subn("", _as_it_is(record))
+    return Line(_NOT_ASCII.sub(_escape, visible), hidden) if hidden else Line(text, 0)
 
 
 def _dump(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return _as_it_is(value)
     except RecursionError:
-        return json.dumps(UNSHOWABLE)
+        return _as_it_is(UNSHOWABLE)
 
 
 def _escape(match: re.Match[str]) -> str:
-    return json.dumps(match.group())[1:-1]
+    return _in_ascii(match.group())[1:-1]

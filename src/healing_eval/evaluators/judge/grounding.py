@@ -18,7 +18,8 @@ from healing_eval.evaluators.judge.rubric import BEST_SCORE
 SHORTEST_QUOTE = 3
 """Characters that count; less is to be found anywhere."""
 
-_IGNORED = re.compile("[\\s\"'`\\\\\u2018-\u201f\u00ab\u00bb\u2032\u2033]+")
+_IGNORED_MARKS = re.compile("[\"'`\\\\\u2018-\u201f\u00ab\u00bb\u2032\u2033]+")
+_IGNORED_IN_ASCII = {code: None for code in range(128) if chr(code).isspace() or chr(code) in "\"'`\\\x7f"}
 
 
 class Grounded(msgspec.Struct, frozen=True):
@@ -31,18 +32,19 @@ class Grounded(msgspec.Struct, frozen=True):
 
 
 class Passages:
-    """The texts of the shown turns, each made ready to be searched when it is first quoted: most never are."""
+    """The texts of the shown turns, each made ready to be searched when it is needed: most never are."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns: dict[str, list[Turn]] = {}
-        self._texts: dict[str, str] = {}
+        self._ready: dict[str, list[str]] = {}
+        self._left: dict[str, Iterator[str]] = {}
         for turn in turns:
             self._turns.setdefault(str(turn.turn_id), []).append(turn)
 
     def hold(self, quote: Quote) -> bool:
         """Whether the quote stands in its turn; case, spacing, quotation marks and hidden characters do not count."""
         wanted = _normalise(quote.text)
-        return len(wanted) >= SHORTEST_QUOTE and wanted in self._text(quote.turn_id or "")
+        return len(wanted) >= SHORTEST_QUOTE and any(wanted in part for part in self._parts(quote.turn_id or ""))
 
     def locate(self, quote: Quote) -> str | None:
         """Find the turn a quote stands in: its own if it is there, else the first that has it."""
@@ -55,11 +57,13 @@ class Passages:
         named = self._turns.get(name or "")
         return named[0].turn_id if named else None
 
-    def _text(self, name: str) -> str:
-        """Give all that the turns of this name say and call."""
-        if name not in self._texts:
-            self._texts[name] = "".join(f"\n{_normalise(part)}" for part in _parts(self._turns.get(name, ())))
-        return self._texts[name]
+    def _parts(self, name: str) -> Iterator[str]:
+        """Give what the turns of this name say and call, one after the other; a quote stands in one of these."""
+        ready = self._ready.setdefault(name, [])
+        yield from ready
+        for part in self._left.setdefault(name, _parts(self._turns.get(name, ()))):
+            ready.append(_normalise(part))
+            yield ready[-1]
 
 
 def _parts(turns: Sequence[Turn]) -> Iterator[str]:
@@ -97,7 +101,7 @@ def ground(answer: Answer, turns: Sequence[Turn], remarks: Sequence[str] = ()) -
         said.append(f"{dropped} of {len(issues)} issues dropped for that")
     findings = Findings(
         overall=sum(one.score for one in trusted) / BEST_SCORE / len(trusted),
-        scores=tuple(_score(one, is_trusted=one in trusted) for one in answer.criteria),
+        scores=tuple(_score(one, is_trusted=any(held[one.name])) for one in answer.criteria),
         issues=tuple(found for found in issues if found is not None),
         explanation="; ".join(said),
     )
@@ -128,4 +132,7 @@ def _severity(said: str) -> Severity | None:
 
 
 def _normalise(text: str) -> str:
-    return _IGNORED.sub("", unicodedata.normalize("NFKC", HIDDEN.sub("", text)).casefold())
+    if text.isascii():
+        return text.translate(_IGNORED_IN_ASCII).lower()
+    visible = unicodedata.normalize("NFKC", HIDDEN.sub("", text)).casefold()
+    return _IGNORED_MARKS.sub("", "".join(visible.split()))

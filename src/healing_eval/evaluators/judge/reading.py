@@ -94,8 +94,8 @@ def _find_document(text: str) -> dict[str, Any]:
     if not text.strip():
         raise _Unfit("the answer is empty")
     text = text.replace("\x00", "")
-    for candidate in (text, _without_trailing_commas(text)):
-        for document in _documents(candidate):
+    for mend in (str, _without_trailing_commas):
+        for document in _documents(mend(text)):
             if "criteria" in document:
                 return document
     raise _Unfit("the answer holds no complete JSON object with criteria")
@@ -103,14 +103,13 @@ def _find_document(text: str) -> dict[str, Any]:
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:
     """Decode at the first few braces only: each try may read to the end."""
-    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
     start = text.find("{")
     for _ in range(MAX_STARTS):
         if start < 0:
             return
         end = start + 1
         try:
-            document, end = decoder.raw_decode(text, start)
+            document, end = _decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             document = None
         if isinstance(document, dict):
@@ -120,6 +119,9 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _Unfit(f"{name} is no score")
+
+
+_decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
 
 
 def _without_trailing_commas(text: str) -> str:
@@ -171,7 +173,8 @@ def _text(value: Any) -> str:
     """Clean a text; numbers are written out, anything else is no text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return ""
-    return _CONTROL.sub("", str(value)[:MAX_TEXT]).strip()
+    text = str(value)[:MAX_TEXT]
+    return (text if text.isprintable() else _CONTROL.sub("", text)).strip()
 
 
 def _list(fields: dict[str, Any], name: str) -> list[Any]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healing_eval.domain.conversation import ToolDefinition
-from healing_eval.evaluators.judge.fence import Line, fence
+from healing_eval.evaluators.judge.fence import HIDDEN, Line, fence, turn_line
 from healing_eval.evaluators.judge.window import choose_window
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
 
@@ -66,6 +66,22 @@ def test_hidden_characters_are_taken_out_and_counted() -> None:
 
     assert json.loads(window.lines[1].text)["content"] == "abc"
     assert window.hidden == 3
+
+
+def test_no_hidden_character_is_missed_and_no_other_is_taken_for_one() -> None:
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    hidden = [one for one in characters if HIDDEN.match(one)]
+    shown = "".join(one for one in characters if not HIDDEN.match(one))
+
+    assert len(hidden) > 4000
+    assert {turn_line(a_turn(content=one)).hidden for one in hidden} == {1}
+    assert turn_line(a_turn(content=shown)).hidden == 0
+
+
+def test_a_text_that_quotes_an_escape_hides_nothing() -> None:
+    line = turn_line(a_turn(content="\\u200b and é"))
+
+    assert (json.loads(line.text)["content"], line.hidden) == ("\\u200b and é", 0)
 
 
 def test_a_value_nested_too_deeply_is_named_not_a_crash() -> None:

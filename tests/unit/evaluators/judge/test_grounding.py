@@ -47,6 +47,16 @@ def test_spacing_case_and_quotation_marks_do_not_make_a_quote_false(quote: Quote
     assert findings(criterion("a", 5, quote)).overall == 1.0
 
 
+@pytest.mark.parametrize("accent", ["", "é"])  # texts in plain ASCII are made ready on a shorter way
+def test_only_letters_digits_and_punctuation_count(accent: str) -> None:
+    turn = a_turn("b", "assistant", f'Say \t\r\n\x1c\x1f\x7f"no"\\, don\'t `STOP`{accent}')
+    quote = Quote("b", f"say 'NO\x7f', \x0bdont\x0c stop{accent.upper()}")
+
+    found = ground(Answer((criterion("a", 5, quote),), ()), [turn])
+
+    assert found.false_quotes == 0
+
+
 @pytest.mark.parametrize(
     "quote", [FALSE, Quote("1", "seat 14C"), Quote("9", "seat"), Quote(None, "seat"), Quote("b", "a")]
 )
