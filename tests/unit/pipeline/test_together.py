@@ -70,6 +70,22 @@ async def test_who_arrives_during_a_transaction_shares_the_next_one_and_gets_the
     assert shelf.transactions == [["a"], ["b", "c", "d", "e"]]
 
 
+async def test_after_a_transaction_of_several_the_next_waits_a_moment_for_them() -> None:
+    shelf = SlowShelf()
+    shelf.go_on.set()
+    shared = adds(shelf)
+
+    async def send_twice(name: str, turns: int) -> None:
+        await send(shared, name)
+        for _ in range(turns):  # as an answer and the next request take, over a network
+            await asyncio.sleep(0)
+        await send(shared, f"{name} again")
+
+    await asyncio.gather(send_twice("a", 3), send_twice("b", 6), send_twice("c", 9))
+
+    assert shelf.transactions == [["a", "b", "c"], ["a again", "b again", "c again"]]
+
+
 async def test_a_shared_transaction_has_a_largest_size() -> None:
     shelf = SlowShelf()
     shared = adds(shelf)
