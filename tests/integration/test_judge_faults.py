@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 import stamina
@@ -30,10 +31,14 @@ def retries_without_waiting() -> Iterator[None]:
 
 
 async def judged(
-    fake: FakeModel, conversations: Sequence[Conversation], *, timeout_seconds: float = 20.0
+    fake: FakeModel,
+    conversations: Sequence[Conversation],
+    *,
+    timeout_seconds: float = 20.0,
+    options: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Evaluation]:
     model = OpenAIChat.create("fake-1", {"OPENAI_BASE_URL": fake.base_url})
-    judge = Judge.create(EvaluatorSetup({}, model, timeout_seconds))
+    judge = Judge.create(EvaluatorSetup(options, model, timeout_seconds))
     try:
         return [one async for one in judge.evaluate(conversations)]
     finally:
@@ -188,13 +193,16 @@ async def test_a_model_that_obeys_anything_outside_the_data_is_not_moved_by_turn
     assert evaluation.result.overall == pytest.approx(0.8)
 
 
-async def test_only_so_many_are_asked_about_at_once(fake: FakeModel) -> None:
-    fake.delay_ms = 5
+@pytest.mark.parametrize(("options", "most"), [({}, 50), ({"concurrency": 8}, 8)])
+async def test_a_batch_is_asked_about_at_once_or_as_many_of_it_as_one_sets(
+    fake: FakeModel, options: dict[str, int], most: int
+) -> None:
+    fake.delay_ms = 50
 
-    await judged(fake, some(100))
+    await judged(fake, some(50), options=options)
 
-    assert 1 < fake.max_in_flight <= 32
-    assert fake.connections <= 32
+    assert most / 2 < fake.max_in_flight <= most
+    assert fake.connections <= most
 
 
 async def test_without_a_model_nothing_is_made_up() -> None:

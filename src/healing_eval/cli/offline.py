@@ -17,6 +17,8 @@ from healing_eval.pipeline.summary import Summary
 from healing_eval.wiring import Panel
 
 BATCH = 64
+MODEL_BATCH = 32
+"""With a judge, which asks about a whole batch at the same time: a model on this machine has not many hands."""
 UNEVALUABLE = "unevaluable: no assistant turn"
 
 
@@ -42,6 +44,7 @@ class OfflineRun:
 
     def __init__(self, panel: Panel, emit: Emit, refuse: Callable[[Refused], None]) -> None:
         self._panel = panel
+        self._most = BATCH if panel.model is None else MODEL_BATCH
         self._emit = emit
         self._refuse = refuse
         self.summary = Summary()
@@ -71,7 +74,7 @@ class OfflineRun:
                     batch, keys, since_last = [], set[bytes](), 0
                 batch.append((read, revision))
                 keys.add(read.conversation.key)
-            if since_last >= BATCH:
+            if since_last >= self._most:
                 yield batch
                 batch, keys, since_last = [], set[bytes](), 0
         yield batch

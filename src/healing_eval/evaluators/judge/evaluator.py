@@ -113,7 +113,7 @@ class Judge:
     async def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         ready: asyncio.Queue[Evaluation] = asyncio.Queue()
         waiting = iter(conversations)
-        width = min(self.options.concurrency, len(conversations))
+        width = min(self.options.concurrency or len(conversations), len(conversations))
         askers = [asyncio.create_task(self._work_off(waiting, ready)) for _ in range(width)]
         try:
             for _ in conversations:

@@ -14,8 +14,8 @@ from healing_eval.evaluators.options import convert_options
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table `[evaluators.judge]` of the settings."""
 
-    concurrency: int = 32
-    """How many conversations of one batch are asked about at the same time."""
+    concurrency: int | None = None
+    """How many conversations of one batch are asked about at the same time; None: all."""
     max_output_tokens: int = 2048
     """How long the model's answer may be."""
     context_tokens: int | None = None
@@ -31,7 +31,8 @@ def read_options(table: Mapping[str, Any]) -> Options:
         ConfigError: an option is unknown, or has the wrong type or range; the message names it.
     """
     options = convert_options("judge", table, Options)
-    _at_least("concurrency", options.concurrency, 1)
+    if options.concurrency is not None:
+        _at_least("concurrency", options.concurrency, 1)
     _at_least("max_output_tokens", options.max_output_tokens, 256)
     if options.context_tokens is not None:
         _at_least("context_tokens", options.context_tokens, 2 * options.max_output_tokens)
