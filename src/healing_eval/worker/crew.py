@@ -20,7 +20,7 @@ from healing_eval.worker.sweep import NAME as SWEEP
 from healing_eval.worker.sweep import sweep
 from healing_eval.worker.turn import Turn
 
-MODEL_BATCH = 64
+MODEL_BATCH = 128
 """Most conversations in one batch of a lane that asks a model, which is asked about all of them at the same time."""
 SLICE_SECONDS = 0.05
 """How long evaluators may keep the event loop where nobody but the workers needs it; what is then ready is stored."""
