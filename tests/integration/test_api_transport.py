@@ -44,7 +44,8 @@ def test_head_is_answered_as_get_without_a_body(client: Client, path: str) -> No
         assert int(head.headers["content-length"]) == len(get.content)
 
 
-def test_head_is_logged_as_what_it_is(client: Client) -> None:
+def test_head_is_logged_as_what_it_is(start: Start) -> None:
+    client = Client(start())  # of its own, since a line is written after its answer was sent
     with capture_logs() as events:
         client.send("HEAD", PATH)
         wait_until(lambda: any(event["event"] == "request.handled" for event in events))

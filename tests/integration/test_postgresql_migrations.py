@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from healing_eval.backends.ledger.postgresql import PostgresqlLedger
+from healing_eval.backends.sql.engine import RACES, is_lost_race
 from healing_eval.backends.sql.migrate import HEAD, MIGRATIONS, stored_version, upgrade
 from healing_eval.backends.sql.partitions import PARTITIONED, detach_month, make_partitions
 from healing_eval.backends.sql.postgresql import PostgresqlDatabase
@@ -20,7 +21,7 @@ from healing_eval.backends.sql.tables import metadata
 from healing_eval.domain.evaluation import ModelUse
 from healing_eval.domain.month import Month
 from healing_eval.domain.revision import RevisionKey
-from healing_eval.errors import ConfigError
+from healing_eval.errors import BackendError, ConfigError
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission, an_evaluation, an_issue
 from healing_eval.testing.contract_ledger import LANES, close
 from healing_eval.testing.servers.postgresql import Postgresql
@@ -117,9 +118,17 @@ async def work_as_before(ledger: PostgresqlLedger, database: PostgresqlDatabase,
         " 'abstained', 'of old', false, 0, 'gpt-x', 30, 20, 1, accepted_at, bucket"
         " FROM conversations WHERE conversation_id = :name"
     )
-    async with database.write() as connection:
-        await connection.execute(text(insertion), {"name": name})
-        await connection.execute(text(f"SELECT {columns} FROM evaluations"))
+    for _ in range(RACES):
+        try:
+            async with database.write() as connection:
+                await connection.execute(text(insertion), {"name": name})
+                await connection.execute(text(f"SELECT {columns} FROM evaluations"))
+            break
+        except BackendError as error:  # its month was made while the row was on its way
+            if not is_lost_race(error):
+                raise
+    else:
+        pytest.fail("the month was made again and again")
     return receipts[0].revision_key
 
 

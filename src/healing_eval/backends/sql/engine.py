@@ -62,6 +62,10 @@ class Database:
         self._touch = touch
         self._last_write = last_write or LastWrite()
 
+    def has_lost(self, error: BackendError) -> bool:
+        """Tell whether it failed because the server had closed the connection, so that another may do."""
+        return False
+
     async def open(self) -> None:
         """Connect and bring the schema up to date.
 

@@ -94,12 +94,15 @@ class SqlLedger:
         return await self._write(lambda connection: add(connection, submissions, mask, self._here()))
 
     async def _add_arrivals(self, submissions: Sequence[Submission], mask: int) -> list[Receipt] | None:
-        """Store what nobody has sent before; None if some of it was."""
+        """Store what nobody has sent before; None if some of it was, or the connection turned out to be closed.
+
+        What was stored and not answered is then found as a duplicate, and rung by the sweeper.
+        """
         try:
             async with self._database.look() as connection:
                 return await add_arrivals(connection, submissions, mask, self._here())
         except BackendError as error:
-            if is_lost_race(error):
+            if is_lost_race(error) or self._database.has_lost(error):
                 return None
             raise
 

@@ -162,6 +162,9 @@ class PostgresqlDatabase(Database):
                 async with self.patient() as connection:
                     await connection.run_sync(bring_up_to_date)
 
+    def has_lost(self, error: BackendError) -> bool:
+        return isinstance(error.__cause__, _LOST)
+
     async def about(self) -> str:
         with self._setting_named():
             async with self.look() as connection:

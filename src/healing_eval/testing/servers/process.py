@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 READY_SECONDS = 30.0
@@ -44,11 +46,20 @@ def binary(name: str, *folders: str, package: str) -> str:
     return found
 
 
+_PORTS = range(15_000, 32_000)
+"""Below those the kernel gives to whoever connects, who would take a port between its choice and its use."""
+_given_out: set[int] = set()
+
+
 def free_port() -> int:
-    """Find a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Find a loopback port that nothing listens on, and that was not given out here before."""
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given_out:
+                _given_out.add(port)
+                return port
 
 
 def work_folder(name: str, user: str | None = None) -> Path:
