@@ -25,6 +25,7 @@ from healing_eval.api.methods import (
     path_template,
     route_of,
     tell_methods,
+    tell_route,
 )
 from healing_eval.api.noted import noted
 from healing_eval.api.sending import PATH, Sending
@@ -67,6 +68,7 @@ class Frame:
         try:
             await self._answer(request, body.receive, watch)
         finally:
+            tell_route(scope, request)
             _report(request, method, status, time.perf_counter() - started)
 
     async def _answer(self, request: HTTPScope, receive: Receive, send: Send) -> None:

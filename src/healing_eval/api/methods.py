@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import cast
 
-from litestar.types import HTTPResponseStartEvent, HTTPScope
+from litestar.types import HTTPResponseStartEvent, HTTPScope, Scope
 
 Methods = dict[str, frozenset[str]]
 """From a path's template to what its handlers take."""
@@ -43,6 +43,11 @@ def tell_methods(message: HTTPResponseStartEvent, methods: Iterable[str]) -> Non
 def path_template(scope: HTTPScope) -> str | None:
     """Give the template of the path that was routed to; None if there was none."""
     return cast("dict[str, str | None]", scope).get("path_template")
+
+
+def tell_route(outer: Scope, scope: HTTPScope) -> None:
+    """Tell those around, who know the request as it came, where it was routed to."""
+    cast("dict[str, str | None]", outer)["path_template"] = path_template(scope)
 
 
 def route_of(scope: HTTPScope) -> str | None:
