@@ -22,17 +22,18 @@ from healing_eval.wiring import Services
 def create_app(services: Services) -> Litestar:
     """Make the application; whoever calls opens and closes the services, before and after it serves."""
     context = Context.of(services)
-    return _application(context, [Conversations, Evaluations, healthz, readyz, metrics], Sending(context))
+    app = _framework(context, [Conversations, Evaluations, healthz, readyz, metrics])
+    app.asgi_handler = Sending(context, app.asgi_handler)
+    return _framed(app, services)
 
 
 def create_operations_app(services: Services) -> Litestar:
     """Make what a process without an API answers: health, readiness, metrics."""
-    return _application(Context.of(services), [healthz, readyz, metrics])
+    return _framed(_framework(Context.of(services), [healthz, readyz, metrics]), services)
 
 
-def _application(context: Context, handlers: list[Any], sending: Sending | None = None) -> Litestar:
-    services = context.services
-    app = Litestar(
+def _framework(context: Context, handlers: list[Any]) -> Litestar:
+    return Litestar(
         route_handlers=handlers,
         state=State({"context": context}),
         exception_handlers={Exception: answer_problem},
@@ -41,8 +42,11 @@ def _application(context: Context, handlers: list[Any], sending: Sending | None 
         debug=False,
         request_max_body_size=None,  # `body` counts, with a message that names the setting
     )
+
+
+def _framed(app: Litestar, services: Services) -> Litestar:
     methods = {route.path_format: frozenset(map(str, route.methods)) for route in app.routes}
-    app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes, sending)
+    app.asgi_handler = Frame(app.asgi_handler, methods, services.settings.limits.body_bytes)
     if services.tracer is not None:
         app.asgi_handler = Traced(app.asgi_handler, services.tracer)
     return app

@@ -1,7 +1,7 @@
 """What happens around every request?
 
 Its path is made routable and HEAD is taken as GET; before the answer the rest of its body is read; one log line and one
-measurement follow it.
+measurement are made of it, before the last of the answer leaves, so that whoever has the answer finds the line.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from healing_eval.api.methods import (
     tell_route,
 )
 from healing_eval.api.noted import noted
-from healing_eval.api.sending import PATH, Sending
 
 log = structlog.get_logger()
 
@@ -38,10 +37,9 @@ _UNROUTED = "(none)"
 class Frame:
     """Wraps the application, its error handling included."""
 
-    def __init__(self, app: ASGIApp, methods: Methods, body_bytes: int, sending: Sending | None = None) -> None:
-        """Take the application, what each of its paths takes, the largest body, and who answers one route before it."""
+    def __init__(self, app: ASGIApp, methods: Methods, body_bytes: int) -> None:
+        """Take the application, what each of its paths takes, and the largest body that is accepted."""
         self._app = app
-        self._sending = sending
         self._methods = methods
         self._most_bytes = TIMES_THE_LIMIT * body_bytes
 
@@ -50,32 +48,25 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = cast("HTTPScope", scope)
-        started = time.perf_counter()
-        method, status = request["method"], 500
+        request = as_get(cast("HTTPScope", scope))
+        report = _Report(request, cast("HTTPScope", scope)["method"])
         body = Draining(request, receive, self._most_bytes)
 
         async def watch(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                report.status = message["status"]
                 self._tell_methods(request, message)
                 await body.drain()
+            elif message["type"] == "http.response.body" and not message.get("more_body", False):
+                report.make()
             await send(message)
 
-        request = as_get(request)
         pack(request)
         try:
-            await self._answer(request, body.receive, watch)
+            await self._app(request, body.receive, watch)
         finally:
             tell_route(scope, request)
-            _report(request, method, status, time.perf_counter() - started)
-
-    async def _answer(self, request: HTTPScope, receive: Receive, send: Send) -> None:
-        if self._sending is not None and request["method"] == "POST" and request["path"] == PATH:
-            await self._sending(request, receive, send)
-        else:
-            await self._app(request, receive, send)
+            report.make()
 
     def _tell_methods(self, request: HTTPScope, message: HTTPResponseStartEvent) -> None:
         known = self._methods.get(path_template(request) or "")
@@ -83,20 +74,33 @@ class Frame:
             tell_methods(message, known)
 
 
-def _report(scope: HTTPScope, method: str, status: int, seconds: float) -> None:
-    """Say in one line what was asked and answered, by route: ids and content stay out of logs and labels."""
-    route = route_of(scope) or _UNROUTED
-    _timer(route, status).observe(seconds)
-    say = log.debug if route in QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
-    shown = method if method in KNOWN else "(other)"
-    say(
-        "request.handled",
-        method=shown,
-        route=route,
-        status=status,
-        duration_ms=round(1000 * seconds, 3),
-        **noted(scope),
-    )
+class _Report:
+    """Says in one line what was asked and answered, by route: ids and content stay out of logs and labels."""
+
+    def __init__(self, scope: HTTPScope, method: str) -> None:
+        self.status = 500
+        self._scope = scope
+        self._method = method if method in KNOWN else "(other)"
+        self._started = time.perf_counter()
+        self._is_made = False
+
+    def make(self) -> None:
+        """Say it, once."""
+        if self._is_made:
+            return
+        self._is_made = True
+        seconds, status = time.perf_counter() - self._started, self.status
+        route = route_of(self._scope) or _UNROUTED
+        _timer(route, status).observe(seconds)
+        say = log.debug if route in QUIET else log.info if status < 500 else log.error if status == 500 else log.warning
+        say(
+            "request.handled",
+            method=self._method,
+            route=route,
+            status=status,
+            duration_ms=round(1000 * seconds, 3),
+            **noted(self._scope),
+        )
 
 
 @lru_cache(maxsize=256)

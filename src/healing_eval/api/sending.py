@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgspec
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from healing_eval.api.body import CONVERSATION_TYPES, read_bytes
 from healing_eval.api.context import Context, permitted
@@ -25,14 +25,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sending:
-    """Answers requests for this route, as an application of its own."""
+    """Stands before the framework and answers requests for this route."""
 
-    def __init__(self, context: Context) -> None:
-        """Take what to answer from."""
+    def __init__(self, context: Context, framework: ASGIApp) -> None:
+        """Take what to answer from, and who answers all other requests."""
         self._context = context
+        self._framework = framework
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == PATH:
+            await self._answer(scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         cast("dict[str, Any]", scope)["path_template"] = PATH
         try:
             taken = await take_conversations(self._context, scope, receive)
