@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,7 +57,10 @@ async def add_arrivals(
     if some_known:
         return None
     changes = plan(submissions, {}, mask, at)
-    heads, bodies = columns_of_heads(changes.new_heads), zip(*map(revision_row, changes.revisions), strict=True)
+    in_order = sorted(
+        changes.new_heads, key=itemgetter("conversation_key")
+    )  # as everybody, so that none wait in a circle
+    heads, bodies = columns_of_heads(in_order), zip(*map(revision_row, changes.revisions), strict=True)
     if changes.annotations:
         said = zip(*changes.annotations, strict=True)
         await raw.execute(_INSERT_WITH_ANNOTATIONS, *heads, *said, *bodies)
