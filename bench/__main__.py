@@ -16,6 +16,7 @@ PARTS = {
     "speed of the checks": ["bench.tool_call_speed"],
     "memory of evaluate": ["bench.evaluate_memory"],
     "stream on Redis": ["bench.stream"],
+    "limits of models across processes": ["bench.limiter"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
     "the production path": ["bench.production"],
     "store on PostgreSQL": ["bench.store", "--postgresql"],

@@ -29,6 +29,7 @@ from healing_eval.sections import (
     JudgeSettings,
     Limits,
     LogSettings,
+    ModelLimits,
     ModelName,
     PriceSettings,
     RetentionSettings,
@@ -79,6 +80,9 @@ class Settings(BaseSettings):
     prices: dict[ModelName, PriceSettings] = {}
     """What models cost that have no published price, or another for you, by provider:model: a table each with
     input_dollars_per_million, output_dollars_per_million and, if lower, cached_input_dollars_per_million."""
+    model_limits: dict[ModelName, ModelLimits] = {}
+    """What providers allow, by provider:model: a table each with requests_per_minute and tokens_per_minute. All workers
+    together stay within, through the Redis of stream_url; with memory:// each process counts for itself."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
@@ -131,7 +135,12 @@ def read_settings(**arguments: Any) -> Settings:
         raise ConfigError(f"{TOML_FILE}: {error}") from error
 
 
-_OPEN_ENDED = (f"{PREFIX}EVALUATORS__", f"{PREFIX}PRICES__", f"{PREFIX}VERDICT__WEIGHTS__")
+_OPEN_ENDED = (
+    f"{PREFIX}EVALUATORS__",
+    f"{PREFIX}MODEL_LIMITS__",
+    f"{PREFIX}PRICES__",
+    f"{PREFIX}VERDICT__WEIGHTS__",
+)
 """What goes on with names that plug-ins or providers choose."""
 
 FOR_TESTS_ONLY = frozenset({f"{PREFIX}REALDATA_DIR"})
@@ -226,8 +235,9 @@ def _names_like(unknown: str) -> str:
     """Propose what may have been meant, as it would be written in the same place; else list what there is."""
     names = list(_names(Settings))
     table, _, _ = unknown.rpartition(".")
-    if table.startswith("prices."):
-        names = [f"{table}.{name}" for name in PriceSettings.model_fields]
+    for start, section in (("prices.", PriceSettings), ("model_limits.", ModelLimits)):
+        if table.startswith(start):
+            names = [f"{table}.{name}" for name in section.model_fields]
     if unknown.startswith(PREFIX):
         near = get_close_matches(unknown.removeprefix(PREFIX), map(_in_environment, names), n=1)
         near = [PREFIX + name for name in near]

@@ -15,6 +15,7 @@ HealingEvalError
 ├── BackendError
 └── ModelError
     ├── ModelUnavailable
+    ├── ModelBusy
     ├── ModelRefused
     └── UnreadableVerdict
 """
@@ -105,9 +106,33 @@ class ModelError(HealingEvalError):
 
 
 class ModelUnavailable(ModelError):
-    """The model timed out, throttled us, or is down."""
+    """The model timed out, throttled us, or is down.
+
+    Attributes:
+        requests: how many were sent to it before we gave up, at least 0.
+        retry_after_seconds: when it wants to be asked again; None if it did not say.
+    """
 
     retryable = True
+
+    def __init__(self, reason: str, *, requests: int = 1, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.requests = requests
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ModelBusy(ModelError):
+    """Our own limits hold the call back for longer than it may wait; nothing was sent, and nothing has failed.
+
+    Attributes:
+        retry_after_seconds: when there is room again.
+    """
+
+    retryable = True
+
+    def __init__(self, reason: str, *, retry_after_seconds: float) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelRefused(ModelError):

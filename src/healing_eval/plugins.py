@@ -14,15 +14,16 @@ LEDGER = "healing_eval.ledger"
 CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
+LIMITER = "healing_eval.limiter"
 ARCHIVE = "healing_eval.archive"
 TRACER = "healing_eval.tracer"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, ARCHIVE, TRACER)
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, ARCHIVE, TRACER)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
 EXTRA_OF_PLUGIN = {
-    **{(group, scheme): "redis" for group in (STREAM, LEASE) for scheme in ("redis", "rediss")},
+    **{(group, scheme): "redis" for group in (STREAM, LEASE, LIMITER) for scheme in ("redis", "rediss")},
     **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
     **{(TRACER, scheme): "otel" for scheme in ("http", "https")},
 }
@@ -33,6 +34,7 @@ SETTING_OF_GROUP = {
     CATALOG: "store_url",
     STREAM: "stream_url",
     LEASE: "stream_url",
+    LIMITER: "stream_url",
     ARCHIVE: "archive_url",
     TRACER: "telemetry.otlp_endpoint",
 }

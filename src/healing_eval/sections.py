@@ -48,6 +48,9 @@ class JudgeSettings(Section):
     """Model that judges, as provider:model (openai:gpt-4o-mini). None: no judge, and reports say so."""
     timeout_seconds: PositiveFloat = 60.0
     """How long one call may take, in seconds."""
+    wait_seconds: NonNegativeFloat = 60.0
+    """How long a call may wait for its turn under the model's limits, in seconds. What would wait longer goes back to
+    the stream until there is room, which is no failure."""
 
 
 def _as_model_name(name: str) -> str:
@@ -69,6 +72,15 @@ class PriceSettings(Section):
     """Dollars per million tokens of the answer."""
     cached_input_dollars_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Dollars per million tokens of the prompt that the server had in its cache. None: the same as any other."""
+
+
+class ModelLimits(Section):
+    """What the provider of a model allows."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Requests a minute, of all processes together. None: no limit."""
+    tokens_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Tokens a minute, prompts and answers, of all processes together. None: no limit."""
 
 
 class VerdictSettings(Section):

@@ -113,6 +113,19 @@ UNPRICED_CALLS = Counter(
     ["evaluator", "model"],
     registry=REGISTRY,
 )
+MODEL_TURNS = Counter(
+    "healing_eval_model_turns_total",
+    "Questions to a model that has limits, by model as configured, and whether a turn was granted or they were held.",
+    ["model", "outcome"],
+    registry=REGISTRY,
+)
+MODEL_TURN_WAIT = Histogram(
+    "healing_eval_model_turn_wait_seconds",
+    "Time a question waited for its turn under a model's limits, by model as configured.",
+    ["model"],
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
 _SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 STORE_SECONDS = Histogram(
     "healing_eval_store_seconds",

@@ -12,6 +12,7 @@ from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.gateway.limited import limited_model
 from healing_eval.gateway.priced import priced_model
 from healing_eval.gateway.prices import Prices
 from healing_eval.gateway.rates import Rates
@@ -24,6 +25,7 @@ from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.limiter import Limiter, RateLimit
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
 
@@ -118,7 +120,16 @@ def build_model(settings: Settings) -> ChatModel | None:
         raise ConfigError(f"setting 'judge.model': no provider {provider!r}; known: {', '.join(known)}")
     loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
     built = loaded.create(model, provider_environment())
-    return priced_model(built, build_prices(settings, built))
+    return priced_model(_within_its_limits(built, settings), build_prices(settings, built))
+
+
+def _within_its_limits(model: ChatModel, settings: Settings) -> ChatModel:
+    allowed = settings.model_limits.get(model.name)
+    if allowed is None or (allowed.requests_per_minute is None and allowed.tokens_per_minute is None):
+        return model
+    limiter = cast("type[Limiter]", plugins.load_for_url(plugins.LIMITER, settings.stream_url))
+    limit = RateLimit(allowed.requests_per_minute, allowed.tokens_per_minute)
+    return limited_model(model, limiter.from_url(settings.stream_url), limit)
 
 
 def build_prices(settings: Settings, model: ChatModel) -> Prices:
@@ -162,7 +173,9 @@ def _build_evaluator(name: str, settings: Settings, model: ChatModel | None) -> 
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
-    setup = EvaluatorSetup(settings.evaluators.get(name, {}), model, settings.judge.timeout_seconds)
+    setup = EvaluatorSetup(
+        settings.evaluators.get(name, {}), model, settings.judge.timeout_seconds, settings.judge.wait_seconds
+    )
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} calls itself {built.name!r}; both must agree")

@@ -20,7 +20,7 @@ from healing_eval.cli.progress import Progress, progress_on
 from healing_eval.cli.reading import Reader, Refused, size_of
 from healing_eval.cli.report import Facts, hints_for, one_line, print_report
 from healing_eval.cli.text import count_of, plain
-from healing_eval.config import read_settings
+from healing_eval.config import Settings, read_settings
 from healing_eval.pipeline.summary import Summary
 from healing_eval.telemetry import configure_logging
 from healing_eval.wiring import Panel, build_panel
@@ -83,7 +83,7 @@ def evaluate(
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
     settings = read_settings()
     configure_logging("error", settings.log.format)  # the report counts failures; a line for each would bury it
-    panel = build_panel(settings, only)
+    panel = build_panel(_patient(settings), only)
     refusals = Refusals()
     collect_rarely()
     started = time.monotonic()
@@ -108,6 +108,12 @@ def evaluate(
     else:
         click.echo(one_line(run.summary, facts), err=True)
     ctx.exit(INTERRUPTED if interrupted else _exit_code(run.summary, refusals.count, fail_under))
+
+
+def _patient(settings: Settings) -> Settings:
+    """Have questions to a model wait for their turn however long it takes: here is no stream that would keep them."""
+    judge = settings.judge.model_copy(update={"wait_seconds": math.inf})
+    return settings.model_copy(update={"judge": judge})
 
 
 class Refusals:

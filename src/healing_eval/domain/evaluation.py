@@ -117,6 +117,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="status
     retryable: bool = False
     raw_answer: str | None = None
     """What the model said, when it was the answer that could not be read."""
+    retry_after_seconds: float | None = None
+    """When it can be tried, if our own limits held it back. None: it was tried, and failed."""
 
 
 Result = Findings | Abstention | Failure

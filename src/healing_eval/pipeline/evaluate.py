@@ -19,7 +19,7 @@ from prometheus_client import Counter, Histogram
 from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
-from healing_eval.errors import HealingEvalError, UnreadableVerdict
+from healing_eval.errors import HealingEvalError, ModelBusy, UnreadableVerdict
 from healing_eval.pipeline.soundness import flaw_of
 from healing_eval.ports.evaluator import Evaluator
 
@@ -199,6 +199,7 @@ def _failure(error: Exception) -> Failure:
         kind=type(error).__name__,
         retryable=isinstance(error, HealingEvalError) and error.retryable,
         raw_answer=error.raw_answer if isinstance(error, UnreadableVerdict) else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, ModelBusy) else None,
     )
 
 

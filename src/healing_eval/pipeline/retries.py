@@ -4,6 +4,8 @@ A failure that is retryable, such as a model's server that is down, leaves its l
 again after growing pauses, and what the other evaluators of the lane said is kept meanwhile. Once the time is up the
 failure is final.
 
+What our own limits held back has not been tried, so that it is tried again for as long as it takes and when they said.
+
 The time begins with the first failure and not when the conversation was accepted: what waited through an outage of ours
 has not been tried at all. The stream remembers that first failure, so that whoever takes over from a dead process goes
 on counting; but for a while it tries for itself, since the time may have passed while nobody was at work.
@@ -11,6 +13,7 @@ on counting; but for a while it tries for itself, since the time may have passed
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -34,7 +37,9 @@ FailingFor = Callable[[Sequence[RevisionKey], float], Awaitable[Sequence[float]]
 
 
 class _Waiting(msgspec.Struct):
-    give_up_at: float
+    give_up_at: float = math.inf
+    """Infinite until it fails: what is only held back is never given up."""
+    next_at: float = 0.0
     kept: tuple[Evaluation, ...] = ()
     tries: int = 0
 
@@ -72,13 +77,14 @@ class Retries:
 
     async def recall(self, results: Sequence[LaneResult]) -> None:
         """Find out since when those fail that fail here for the first time; to be done before they are postponed."""
-        new = [one.revision_key for one in results if one.revision_key not in self._waiting and _may_pass(one)]
+        new = [one.revision_key for one in results if self._is_first_failure(one)]
         if not (new and self._for_seconds):
             return
         ages = await self._failing_for(new, self._for_seconds + REMEMBER_LONGER_SECONDS)
         now, least = self._clock(), min(self._for_seconds, OWN_SECONDS)
         for key, age in zip(new, ages, strict=True):
-            self._waiting[key] = _Waiting(give_up_at=now + max(least, self._for_seconds - age))
+            waiting = self._waiting.setdefault(key, _Waiting())
+            waiting.give_up_at = now + max(least, self._for_seconds - age)
 
     def postpone(self, key: RevisionKey, evaluations: Iterable[Evaluation]) -> bool:
         """Decide whether a revision is tried again; if so, keep what did not fail."""
@@ -89,18 +95,23 @@ class Retries:
         now = self._clock()
         if len(self._waiting) >= self._swept_at:
             self._forget_expired(now)
-        waiting = self._waiting.setdefault(key, _Waiting(give_up_at=now + self._for_seconds))
-        if now >= waiting.give_up_at:
-            return False
+        waiting = self._waiting.setdefault(key, _Waiting())
+        held_for = _held_for(everything)
+        if held_for is None:
+            if waiting.give_up_at == math.inf:
+                waiting.give_up_at = now + self._for_seconds
+            if now >= waiting.give_up_at:
+                return False
+            waiting.tries += 1
+            pause = self._first_pause_seconds * 2 ** min(waiting.tries - 1, 10)
+            held_for = min(LONGEST_PAUSE_SECONDS, pause, waiting.give_up_at - now)
         waiting.kept = kept
-        waiting.tries += 1
+        waiting.next_at = now + held_for
         return True
 
     def pause(self, key: RevisionKey) -> float:
         """Tell how long to wait before the next try, in seconds; the last one is when the time is up."""
-        waiting = self._waiting[key]
-        pause = self._first_pause_seconds * 2 ** min(waiting.tries - 1, 10)
-        return max(0.0, min(LONGEST_PAUSE_SECONDS, pause, waiting.give_up_at - self._clock()))
+        return max(0.0, self._waiting[key].next_at - self._clock())
 
     def forget(self, keys: Iterable[RevisionKey]) -> list[RevisionKey]:
         """Let go of what is settled, and tell of which of these the first failure is remembered for all processes."""
@@ -110,12 +121,27 @@ class Retries:
     def _forget_expired(self, now: float) -> None:
         """Let go of what another process must have settled: here its time is long up."""
         latest = now - LONGEST_PAUSE_SECONDS
-        self._waiting = {key: one for key, one in self._waiting.items() if one.give_up_at > latest}
+        self._waiting = {key: one for key, one in self._waiting.items() if _is_expected(one, latest)}
         self._swept_at = max(_SWEPT_FROM, 2 * len(self._waiting))
 
+    def _is_first_failure(self, result: LaneResult) -> bool:
+        waiting = self._waiting.get(result.revision_key)
+        if waiting is not None and waiting.give_up_at < math.inf:
+            return False
+        may_pass = any(_is_retryable(one) for one in result.evaluations)
+        return may_pass and _held_for(result.evaluations) is None
 
-def _may_pass(result: LaneResult) -> bool:
-    return any(_is_retryable(one) for one in result.evaluations)
+
+def _is_expected(waiting: _Waiting, latest: float) -> bool:
+    return (waiting.give_up_at if waiting.give_up_at < math.inf else waiting.next_at) > latest
+
+
+def _held_for(evaluations: Iterable[Evaluation]) -> float | None:
+    """How long the limits hold a conversation back, in seconds; None if one of its evaluators has really failed."""
+    failures = [one.result for one in evaluations if isinstance(one.result, Failure) and one.result.retryable]
+    waits = [failure.retry_after_seconds for failure in failures]
+    known = [wait for wait in waits if wait is not None]
+    return max(known) if known and len(known) == len(waits) else None
 
 
 def _is_retryable(evaluation: Evaluation) -> bool:

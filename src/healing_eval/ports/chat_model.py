@@ -25,6 +25,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int = 2048
     temperature: float = 0.0
     timeout_seconds: float = 60.0
+    """How long the model may take, once it is this call's turn."""
+    longest_wait_seconds: float = 60.0
+    """How long the call may wait for its turn under a limit before that; infinite: as long as it takes."""
     about: bytes | None = None
     """Key of the conversation it is asked about, to whose trace the call belongs. None: none, or several."""
 
@@ -43,6 +46,8 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Those of the input that the server put into its cache, at a higher price with some."""
     output_tokens: int | None = None
     finish_reason: str | None = None
+    requests: int = 1
+    """Sent until this answer came, retries included."""
     cost_dollars: float | None = None
     """Filled in by `gateway.priced`. None: not known, which is not 0."""
 
@@ -71,6 +76,7 @@ class ChatModel(Protocol):
 
         Raises:
             ModelUnavailable: it timed out, throttled us or is down, and stayed so.
+            ModelBusy: it is not this call's turn for longer than it may wait.
             ModelRefused: the provider rejected the request.
             UnreadableVerdict: what came back is no answer of a chat model.
         """

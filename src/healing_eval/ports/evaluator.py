@@ -20,6 +20,9 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     model: ChatModel | None = None
     """The configured language model; None when there is none."""
     model_timeout_seconds: float = 60.0
+    """How long one answer may take."""
+    model_wait_seconds: float = 60.0
+    """How long a question may wait for its turn under a limit before that; infinite: as long as it takes."""
 
 
 class Evaluator(Protocol):

@@ -155,3 +155,53 @@ async def test_who_is_to_try_for_less_than_a_while_does(processes: Processes) ->
     await tries(processes.new(5.0), clock=processes.clock, most=99)
 
     assert processes.clock.now - took_over == 5
+
+
+HELD = Failure("the limits hold it back", "ModelBusy", retryable=True, retry_after_seconds=200.0)
+
+
+def test_what_our_limits_hold_back_is_tried_when_they_say_for_as_long_as_it_takes() -> None:
+    clock = Clock()
+    retries = Retries(0, never_before, clock=clock)
+
+    for _ in range(100):
+        assert retries.postpone(KEY, [said("judge", HELD)])
+        assert retries.pause(KEY) == 200
+        clock.now += 200
+
+
+async def test_the_time_for_failures_begins_with_the_first_that_is_one() -> None:
+    clock, results = Clock(), {one: LaneResult(KEY, (said("judge", one),)) for one in (HELD, DOWN)}
+    retries = Retries(900, never_before, clock=clock)
+    for _ in range(10):
+        await retries.recall([results[HELD]])
+        assert retries.postpone(KEY, [said("judge", HELD)])
+        clock.now += 200
+
+    pauses: list[float] = []
+    await retries.recall([results[DOWN]])
+    while retries.postpone(KEY, [said("judge", DOWN)]):
+        pauses.append(retries.pause(KEY))
+        clock.now += pauses[-1]
+
+    assert sum(pauses) == 900
+
+
+def test_one_that_really_failed_beside_one_that_is_held_back_counts() -> None:
+    retries = Retries(0, never_before, clock=Clock())
+
+    assert not retries.postpone(KEY, [said("other", DOWN), said("judge", HELD)])
+
+
+def test_what_was_held_back_here_and_settled_elsewhere_is_forgotten() -> None:
+    clock = Clock()
+    retries = Retries(900, never_before, clock=clock)
+    measured = said("other", Findings(1.0))
+    retries.postpone(KEY, [measured, said("judge", HELD)])
+    clock.now += HELD.retry_after_seconds or 0
+    clock.now += LONGEST_PAUSE_SECONDS
+
+    for number in range(10_000):
+        retries.postpone(RevisionKey(number.to_bytes(16, "big"), 1), [said("judge", HELD)])
+
+    assert retries.kept(KEY) == ()

@@ -56,6 +56,12 @@ class _TryAgain(Exception):
         self.delay_seconds = delay_seconds
 
 
+class _Sent(msgspec.Struct):
+    """What one call has sent so far."""
+
+    requests: int = 0
+
+
 class _Dialect(msgspec.Struct, frozen=True):
     """What this server is known to understand; learned from its refusals, once."""
 
@@ -149,7 +155,7 @@ class OpenAIChat:
         return cls(model, base_url, key)
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
-        deadline = time.monotonic() + request.timeout_seconds
+        deadline, sent = time.monotonic() + request.timeout_seconds, _Sent()
 
         def worth_another(error: Exception) -> bool | float:
             if not isinstance(error, _TryAgain):
@@ -162,28 +168,31 @@ class OpenAIChat:
         try:
             async with asyncio.timeout(request.timeout_seconds):
                 try:
-                    return await self._ask_in_its_dialect(request)
+                    return await self._ask_in_its_dialect(request, sent)
                 except _TryAgain as error:
                     failed = error
                 async for attempt in stamina.retry_context(on=worth_another, attempts=ATTEMPTS, timeout=None):
                     with attempt:
                         if attempt.num == 1:  # that one is over: nearly all succeed, and need no machinery for more
                             raise failed
-                        return await self._ask_in_its_dialect(request)
+                        return await self._ask_in_its_dialect(request, sent)
         except _TryAgain as error:
-            raise ModelUnavailable(str(error)) from error
+            raise ModelUnavailable(
+                str(error), requests=sent.requests, retry_after_seconds=error.delay_seconds
+            ) from error
         except TimeoutError as error:
-            raise ModelUnavailable(f"no answer within {request.timeout_seconds:g} s") from error
+            raise ModelUnavailable(f"no answer within {request.timeout_seconds:g} s", requests=sent.requests) from error
         raise AssertionError("the retry loop returns or raises")
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    async def _ask_in_its_dialect(self, request: ChatRequest) -> ChatAnswer:
+    async def _ask_in_its_dialect(self, request: ChatRequest, sent: _Sent) -> ChatAnswer:
         """Ask, and once more in a simpler dialect for each refusal that is about one."""
         for _ in range(MAX_ADAPTATIONS):
             dialect = self._dialect
+            sent.requests += 1
             status, body, headers = await self._post(self._payload(request, dialect))
             if status == 400 and (simpler := dialect.adapted(_complaint(body))) is not None:
                 if self._dialect == dialect:  # else another call has learned something meanwhile
@@ -193,7 +202,7 @@ class OpenAIChat:
                 raise _TryAgain(f"the model's server answered {status}", retry_after(headers, time.time()))
             if status != 200:
                 raise self._refusal(status, body)
-            return self._read(body)
+            return self._read(body, sent.requests)
         raise ModelRefused("the model's server accepts no form of the request that we know")
 
     async def _post(self, payload: dict[str, Any]) -> tuple[int, bytes, Mapping[str, str]]:
@@ -234,7 +243,7 @@ class OpenAIChat:
             payload["response_format"] = {"type": "json_object"}
         return payload
 
-    def _read(self, body: bytes) -> ChatAnswer:
+    def _read(self, body: bytes, requests: int) -> ChatAnswer:
         text = body.decode("utf-8", "replace")
         try:
             completion = _decoder.decode(body)
@@ -256,6 +265,7 @@ class OpenAIChat:
             cache_written_tokens=usage.of_the_cache("cache_write_tokens"),
             output_tokens=_tokens(usage.completion_tokens),
             finish_reason=choice.finish_reason,
+            requests=requests,
         )
 
     def _refusal(self, status: int, body: bytes) -> ModelError:

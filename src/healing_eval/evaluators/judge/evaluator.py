@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 import time
@@ -14,7 +15,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse, Result
-from healing_eval.errors import ModelError, ModelUnavailable, UnreadableVerdict
+from healing_eval.errors import ModelBusy, ModelError, ModelUnavailable, UnreadableVerdict
 from healing_eval.evaluators.judge.grounding import ground
 from healing_eval.evaluators.judge.options import Options, read_options
 from healing_eval.evaluators.judge.prompt import answer_schema, write_prompt
@@ -85,6 +86,7 @@ class Judge:
         self.options = options
         self._model = setup.model
         self._timeout_seconds = setup.model_timeout_seconds
+        self._wait_seconds = setup.model_wait_seconds
         self._rubric = rubric
         self._schema = answer_schema(rubric)
         self._new_nonce = new_nonce or _random_nonce
@@ -165,6 +167,7 @@ class Judge:
             schema_name="verdict",
             max_output_tokens=self.options.max_output_tokens,
             timeout_seconds=self._timeout_seconds,
+            longest_wait_seconds=self._wait_seconds,
             about=about,
         )
         answer = await self._wait_for(model, request)
@@ -183,8 +186,9 @@ class Judge:
         )
 
     async def _wait_for(self, model: ChatModel, request: ChatRequest) -> ChatAnswer:
+        longest = self._wait_seconds + self._timeout_seconds + GRACE_SECONDS
         try:
-            async with asyncio.timeout(self._timeout_seconds + GRACE_SECONDS):
+            async with asyncio.timeout(longest if longest < math.inf else None):
                 return await model.ask(request)
         except TimeoutError as error:
             raise ModelUnavailable(f"no answer within {self._timeout_seconds:g} s") from error
@@ -223,6 +227,7 @@ def _failure(error: Exception) -> Failure:
         kind=type(error).__name__,
         retryable=isinstance(error, ModelError) and error.retryable,
         raw_answer=_bounded(error.raw_answer) if isinstance(error, UnreadableVerdict) else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, ModelBusy) else None,
     )
 
 

@@ -1,0 +1,1 @@
+"""Where is it kept whose turn it is to ask a model? One file per URL scheme."""
