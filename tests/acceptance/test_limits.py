@@ -35,18 +35,19 @@ def conversation(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("wait_seconds", ["60", "0"], ids=["waiting in hand", "waiting in the stream"])
 def test_the_server_waits_for_its_turns(start: Start, fake_model: FakeModel, wait_seconds: str) -> None:
     patience = {"HEALING_EVAL_JUDGE__WAIT_SECONDS": wait_seconds}
-    running, started = start(**judged_by(fake_model), **TWO_A_SECOND, **patience), time.monotonic()
+    running, before = start(**judged_by(fake_model), **TWO_A_SECOND, **patience), fake_model.requests
+    started = time.monotonic()
 
     running.send(*map(conversation, NAMES))
     evaluations = [running.evaluated(name)["by"]["judge"] for name in NAMES]
 
-    assert [one["status"] for one in evaluations] == ["measured"] * 5
+    assert [one["result"]["status"] for one in evaluations] == ["measured"] * 5
     assert time.monotonic() - started >= SHORTEST_SECONDS
-    assert fake_model.requests == 5
+    assert fake_model.requests - before == 5
 
 
 def test_the_command_waits_as_long_as_it_takes(tmp_path: Path, fake_model: FakeModel) -> None:
-    log, started = tmp_path / "log.jsonl", time.monotonic()
+    log, before, started = tmp_path / "log.jsonl", fake_model.requests, time.monotonic()
     log.write_text("".join(json.dumps(conversation(name)) + "\n" for name in NAMES))
     hurried = {"HEALING_EVAL_JUDGE__WAIT_SECONDS": "0"}
 
@@ -60,7 +61,7 @@ def test_the_command_waits_as_long_as_it_takes(tmp_path: Path, fake_model: FakeM
 
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started >= SHORTEST_SECONDS
-    assert fake_model.requests == 5
+    assert fake_model.requests - before == 5
 
 
 def test_a_limit_that_cannot_be_one_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.limiter import Limiter
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
 
@@ -35,6 +36,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.CATALOG: Catalog,
     plugins.STREAM: Stream,
     plugins.LEASE: Lease,
+    plugins.LIMITER: Limiter,
     plugins.ARCHIVE: Archive,
     plugins.TRACER: Tracer,
 }
