@@ -4,7 +4,8 @@ A failure that is retryable, such as a model's server that is down, leaves its l
 again after growing pauses, and what the other evaluators of the lane said is kept meanwhile. Once the time is up the
 failure is final.
 
-What our own limits held back has not been tried, so that it is tried again for as long as it takes and when they said.
+What our own limits held back has not been tried, so that it is tried again for as long as it takes and when they said;
+what has failed before has so much more time.
 
 The time begins with the first failure and not when the conversation was accepted: what waited through an outage of ours
 has not been tried at all. The stream remembers that first failure, so that whoever takes over from a dead process goes
@@ -105,6 +106,8 @@ class Retries:
             waiting.tries += 1
             pause = self._first_pause_seconds * 2 ** min(waiting.tries - 1, 10)
             held_for = min(LONGEST_PAUSE_SECONDS, pause, waiting.give_up_at - now)
+        else:
+            waiting.give_up_at += held_for
         waiting.kept = kept
         waiting.next_at = now + held_for
         return True

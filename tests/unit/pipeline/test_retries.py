@@ -187,6 +187,21 @@ async def test_the_time_for_failures_begins_with_the_first_that_is_one() -> None
     assert sum(pauses) == 900
 
 
+def test_the_time_for_failures_stands_still_while_limits_hold_it_back() -> None:
+    clock = Clock()
+    retries = Retries(900, never_before, clock=clock)
+    retries.postpone(KEY, [said("judge", DOWN)])
+
+    for _ in range(10):
+        retries.postpone(KEY, [said("judge", HELD)])
+        clock.now += retries.pause(KEY)
+
+    clock.now += 899
+    assert retries.postpone(KEY, [said("judge", DOWN)])
+    clock.now += 1
+    assert not retries.postpone(KEY, [said("judge", DOWN)])
+
+
 def test_one_that_really_failed_beside_one_that_is_held_back_counts() -> None:
     retries = Retries(0, never_before, clock=Clock())
 
