@@ -113,7 +113,8 @@ def test_names_without_a_value_are_settings_or_known_to_a_provider(service: str)
 
     ours = {name for name in passed_on if name.startswith("HEALING_EVAL_")}
     assert ours == {"HEALING_EVAL_JUDGE__MODEL", "HEALING_EVAL_TELEMETRY__OTLP_ENDPOINT"}
-    assert passed_on >= {"OPENAI_API_KEY", "OPENAI_BASE_URL"}
+    assert passed_on >= {"OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}
+    assert passed_on >= {"OLLAMA_BASE_URL", "OLLAMA_CONTEXT_LENGTH"}
 
 
 @pytest.mark.parametrize("service", OURS)

@@ -110,7 +110,7 @@ def domain_words() -> list[str]:
 
 HOST_CLOCK = re.compile(r"\bdatetime\.(utc)?now\(|\btime\.time(_ns)?\(|\bdate\.today\(|\butc_now\b")
 WHO_MAY_READ_IT = {
-    "backends/chat_model/openai.py": "to wait for a date that a server names without telling its own time",
+    "backends/chat_model/over_http.py": "to wait for a date that a server names without telling its own time",
     "backends/ledger/sqlite.py": "the store is in this process",
     "backends/sql/bulk.py": "the store is in this process",
     "backends/sql/clock.py": "the store is in this process",

@@ -1,13 +1,15 @@
-"""Where is a language model to test with? A real HTTP server on loopback that speaks OpenAI's chat completions.
+"""Where is a language model to test with? A real HTTP server on loopback that speaks three languages.
 
-In a test: `async with FakeModel() as fake: ... fake.base_url`. By itself: `python -m healing_eval.testing.fake_model
-PORT [DELAY_MS]`, then `POST /control {"mode": "flaky"}`, `GET /stats`, `POST /reset`.
+OpenAI's chat completions at `fake.base_url`, Anthropic's messages and Ollama's own at `fake.address`. In a test: `async
+with FakeModel() as fake: ...`. By itself: `python -m healing_eval.testing.fake_model PORT [DELAY_MS]`, then `POST
+/control {"mode": "flaky"}`, `GET /stats`, `POST /reset`.
 
 Modes, beside those of `fake_answers`: ok, gullible, any status such as 429 or 500, hang, reset, not_chat, huge (5 MB),
-parts (the text comes in parts), cached (half of the prompt's tokens came from a cache, a
-quarter went into it), odd_usage (tokens are counted as -1), no_json_schema (refuses `json_schema`),
-no_response_format (refuses it in any form), flaky and flaky429 (the first try of each prompt fails), and as_told: each
-prompt says its own mode, as `fault:500`, or `fault:500@10` for one call in ten.
+odd_usage (tokens are counted as -1), flaky and flaky429 (the first try of each prompt fails), and as_told: each prompt
+says its own mode, as `fault:500`, or `fault:500@10` for one call in ten. Not in Ollama's: parts (the text comes in
+parts), cached (half of the prompt's tokens came from a cache, a quarter went into it). Only in OpenAI's: no_json_schema
+(refuses `json_schema`), no_response_format (refuses it in any form). Only in Anthropic's: no_forced_tool and
+no_temperature (refuses these), refuses (the model declines). Only in Ollama's: no_schema, no_format (refuses these).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import sys
 from collections import Counter
 from typing import Any, Self
 
+from healing_eval.testing import fake_anthropic, fake_ollama
 from healing_eval.testing.fake_answers import honest, spoiled
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
@@ -69,7 +72,12 @@ class FakeModel:
     @property
     def base_url(self) -> str:
         """What to set as OPENAI_BASE_URL."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.address}/v1"
+
+    @property
+    def address(self) -> str:
+        """What to set as ANTHROPIC_BASE_URL or OLLAMA_BASE_URL."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
@@ -98,13 +106,13 @@ class FakeModel:
         finally:
             writer.close()
 
-    async def _respond(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be closed."""
-        if path.endswith("/chat/completions"):
+        if path.endswith("/chat/completions") or path in (fake_anthropic.PATH, fake_ollama.PATH):
             self._in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self._in_flight)
             try:
-                reply = await self._complete(json.loads(body), writer)
+                reply = await self._complete(path, headers, json.loads(body), writer)
             finally:
                 self._in_flight -= 1
         else:
@@ -134,22 +142,31 @@ class FakeModel:
             return 200, {name: getattr(self, name) for name in counted} | {"in_flight": self._in_flight}
         return 404, {"error": {"message": f"no {path}"}}
 
-    async def _complete(self, payload: dict[str, Any], writer: asyncio.StreamWriter) -> Reply | None:
+    async def _complete(
+        self, path: str, headers: dict[str, str], payload: dict[str, Any], writer: asyncio.StreamWriter
+    ) -> Reply | None:
         self.requests += 1
         self.payloads = [*self.payloads[-99:], payload]
         if self.delay_ms:
             await asyncio.sleep(self.delay_ms / 1000)
-        mode = self._mode_for(payload)
+        chat = fake_anthropic.as_chat(payload) if path == fake_anthropic.PATH else payload["messages"]
+        mode = self._mode_for(chat)
         if mode == "hang":
             await asyncio.Event().wait()
         if mode == "reset":
             writer.transport.abort()
             return None
-        refused = _refused(mode, payload)
-        return refused or (200, _completion(payload, mode))
+        text = spoiled(honest(chat, gullible=mode == "gullible"), mode)
+        if mode == "huge":
+            text += " " * HUGE
+        if path == fake_anthropic.PATH:
+            return fake_anthropic.refusal(headers, payload, mode) or (200, fake_anthropic.message(payload, text, mode))
+        if path == fake_ollama.PATH:
+            return fake_ollama.refusal(payload, mode) or (200, fake_ollama.reply(payload, text, mode))
+        return _refused(mode, payload) or (200, _completion(payload, text, mode))
 
-    def _mode_for(self, payload: dict[str, Any]) -> str:
-        prompt = "\n".join(message["content"] for message in payload["messages"])
+    def _mode_for(self, chat: list[dict[str, str]]) -> str:
+        prompt = "\n".join(message["content"] for message in chat)
         mode, rate = self.mode, self.rate
         if mode == "as_told":
             told = _TOLD.search(prompt)
@@ -184,14 +201,11 @@ def _refused(mode: str, payload: dict[str, Any]) -> Reply | None:
     return (200, {"hello": "world"}) if mode == "not_chat" else None
 
 
-def _completion(payload: dict[str, Any], mode: str) -> dict[str, Any]:
-    text = spoiled(honest(payload["messages"], gullible=mode == "gullible"), mode)
+def _completion(payload: dict[str, Any], text: str, mode: str) -> dict[str, Any]:
     prompt_tokens = sum(len(message["content"]) for message in payload["messages"]) // 4
     said: Any = text
     if mode == "parts":
         said = [{"type": "text", "text": part} for part in (text[:9], text[9:])]
-    if mode == "huge":
-        said = text + " " * HUGE
     message = {"role": "assistant", "content": said}
     usage: dict[str, Any] = {
         "prompt_tokens": prompt_tokens,
@@ -212,8 +226,8 @@ def _completion(payload: dict[str, Any], mode: str) -> dict[str, Any]:
     }
 
 
-async def _read_request(reader: asyncio.StreamReader) -> tuple[str, bytes] | None:
-    """Read one request's path and body; None at the end of the connection."""
+async def _read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes] | None:
+    """Read one request's path, headers (in small letters) and body; None at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -221,7 +235,7 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[str, bytes] | Non
     first, *rest = head.decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in rest if ": " in line)
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return first.split(" ")[1], body
+    return first.split(" ")[1], headers, body
 
 
 async def serve_forever(port: int, delay_ms: float) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import stamina
 
-from healing_eval.backends.chat_model.openai import MAX_ANSWER_BYTES, OpenAIChat, context_of, retry_after
+from healing_eval.backends.chat_model.openai import OpenAIChat, context_of
+from healing_eval.backends.chat_model.over_http import MAX_ANSWER_BYTES, retry_after
 from healing_eval.errors import ConfigError, ModelRefused, ModelUnavailable, UnreadableVerdict
 from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatModel, ChatRequest
 from healing_eval.testing.fake_model import FakeModel
