@@ -17,6 +17,7 @@ PARTS = {
     "memory of evaluate": ["bench.evaluate_memory"],
     "stream on Redis": ["bench.stream"],
     "limits of models across processes": ["bench.limiter"],
+    "a call to a model": ["bench.model_client"],
     "embedded store": ["bench.store", tempfile.gettempdir(), "5000"],
     "the production path": ["bench.production"],
     "store on PostgreSQL": ["bench.store", "--postgresql"],

@@ -1,0 +1,107 @@
+"""What does a call to a model cost our own process?
+
+    .venv/bin/python -m bench.model_client [--calls 4000] [--rounds 3] [--json]
+
+A fake model in a process of its own answers each prompt of the judge (6 kB) after 30 ms. CPU milliseconds a call of the
+process that asks, by provider and by how many calls are under way at once, after a first thousand calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import cast
+
+from healing_eval import plugins
+from healing_eval.cli.loops import run_fast
+from healing_eval.evaluators.judge.prompt import answer_schema
+from healing_eval.evaluators.judge.rubric import load_rubric
+from healing_eval.ports.chat_model import ChatMessage, ChatModel, ChatRequest
+from healing_eval.testing.servers.process import free_port, wait_until_ready
+
+DELAY_MS = "30"
+CONCURRENCY = (50, 200)
+WARM_UP_CALLS = 1000
+PROVIDERS = ("openai", "anthropic", "ollama")
+
+
+def request() -> ChatRequest:
+    rubric = load_rubric(None)
+    conversation = "The flight leaves at 10:15 from gate 4. " * 60
+    messages = [ChatMessage("system", rubric.text), ChatMessage("user", conversation)]
+    return ChatRequest(messages=messages, schema=answer_schema(rubric), schema_name="verdict")
+
+
+@contextmanager
+def fake_model() -> Generator[Mapping[str, str]]:
+    """Start one, and give the environment in which every provider asks it."""
+    port = free_port()
+    command = [sys.executable, "-m", "healing_eval.testing.fake_model", str(port), DELAY_MS]
+    with subprocess.Popen(command) as process:
+        try:
+            wait_until_ready(lambda: _listens(port), f"the fake model on port {port}")
+            address = f"http://127.0.0.1:{port}"
+            bases = {"OPENAI_BASE_URL": f"{address}/v1", "ANTHROPIC_BASE_URL": address, "OLLAMA_BASE_URL": address}
+            yield bases | {"ANTHROPIC_API_KEY": "sk-fake"}
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+async def cpu_ms(model: ChatModel, asked: ChatRequest, calls: int, concurrency: int) -> float:
+    """Ask so often, and give CPU milliseconds a call."""
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await model.ask(asked)
+
+    async def ask_all(total: int) -> None:
+        await asyncio.gather(*(ask(total // concurrency) for _ in range(concurrency)))
+
+    await ask_all(WARM_UP_CALLS)
+    before = time.process_time()
+    await ask_all(calls)
+    return 1000 * (time.process_time() - before) / (calls // concurrency * concurrency)
+
+
+async def measure(calls: int, rounds: int, found: dict[str, list[float]]) -> None:
+    asked = request()
+    with fake_model() as environment:
+        for provider in PROVIDERS:
+            model = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider)).create("fake", environment)
+            for concurrency in CONCURRENCY:
+                name = f"{provider}, {concurrency} at once"
+                found[name] = [await cpu_ms(model, asked, calls, concurrency) for _ in range(rounds)]
+            await model.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    found: dict[str, list[float]] = {}
+    run_fast(measure(chosen.calls, chosen.rounds, found))
+    if chosen.json:
+        print(json.dumps(found))
+        return
+    print(f"CPU milliseconds a call, median of {chosen.rounds} rounds of {chosen.calls} calls")
+    for name, values in found.items():
+        print(f"  {name:<24} {statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f})")
+
+
+if __name__ == "__main__":
+    main()
