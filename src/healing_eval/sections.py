@@ -48,9 +48,9 @@ class JudgeSettings(Section):
     """Model that judges, as provider:model (openai:gpt-4o-mini). None: no judge, and reports say so."""
     timeout_seconds: PositiveFloat = 60.0
     """How long one call may take, in seconds."""
-    wait_seconds: NonNegativeFloat = 60.0
-    """How long a call may wait for its turn under the model's limits, in seconds. What would wait longer goes back to
-    the stream until there is room, which is no failure."""
+    wait_seconds: float = Field(default=60.0, ge=0, le=300)
+    """How long a call may wait for its turn under the model's limits, in seconds, at most 300. What would wait longer
+    goes back to the stream until there is room, which is no failure."""
 
 
 def _as_model_name(name: str) -> str:
