@@ -173,9 +173,10 @@ def _build_evaluator(name: str, settings: Settings, model: ChatModel | None) -> 
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
-    setup = EvaluatorSetup(
-        settings.evaluators.get(name, {}), model, settings.judge.timeout_seconds, settings.judge.wait_seconds
-    )
+    is_limited = model is not None and model.name in settings.model_limits
+    wait_seconds = settings.judge.wait_seconds if is_limited else 0.0
+    options = settings.evaluators.get(name, {})
+    setup = EvaluatorSetup(options, model, settings.judge.timeout_seconds, wait_seconds)
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} calls itself {built.name!r}; both must agree")

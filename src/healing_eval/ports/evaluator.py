@@ -21,8 +21,9 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     """The configured language model; None when there is none."""
     model_timeout_seconds: float = 60.0
     """How long one answer may take."""
-    model_wait_seconds: float = 60.0
-    """How long a question may wait for its turn under a limit before that; infinite: as long as it takes."""
+    model_wait_seconds: float = 0.0
+    """How long a question may wait for its turn under a limit before that; infinite: as long as it takes. 0 where
+    nothing limits the model, so that one that hangs is given up no later than it has to answer."""
 
 
 class Evaluator(Protocol):

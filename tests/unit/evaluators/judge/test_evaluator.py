@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -122,3 +124,38 @@ async def test_a_rubric_of_ones_own_is_graded_by(scripted: Scripted, tmp_path: P
 def test_a_wrong_option_is_refused_when_it_is_built(scripted: Scripted) -> None:
     with pytest.raises(ConfigError, match="temprature"):
         Judge.create(EvaluatorSetup({"temprature": 1}, scripted()))
+
+
+@pytest.mark.parametrize(("wait_seconds", "given_up"), [(0.0, True), (30.0, False)])
+async def test_a_model_that_hangs_is_given_up_after_its_time_and_what_it_may_wait_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch, wait_seconds: float, given_up: bool
+) -> None:
+    monkeypatch.setattr("healing_eval.evaluators.judge.evaluator.GRACE_SECONDS", 0.01)
+    judge = Judge.create(EvaluatorSetup({}, cast("Any", Hanging()), 0.01, wait_seconds))
+
+    evaluations = [one async for one in _within(0.5, judge.evaluate([a_conversation()]))]
+
+    assert bool(evaluations) == given_up
+    assert [type(one.result) for one in evaluations] == [Failure] * len(evaluations)
+
+
+class Hanging:
+    """A model that neither answers nor gives up."""
+
+    name = "plugged:in"
+    context_tokens = 1000
+    base_url: str | None = None
+
+    async def ask(self, request: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def _within(seconds: float, evaluations: AsyncIterator[Evaluation]) -> AsyncIterator[Evaluation]:
+    """Give what comes in this time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for one in evaluations:
+                yield one
