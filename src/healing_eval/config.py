@@ -26,10 +26,11 @@ from pydantic_settings import (
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
 from healing_eval.sections import (
+    DeploymentName,
+    DeploymentSettings,
     JudgeSettings,
     Limits,
     LogSettings,
-    ModelLimits,
     ModelName,
     PriceSettings,
     RetentionSettings,
@@ -80,9 +81,13 @@ class Settings(BaseSettings):
     prices: dict[ModelName, PriceSettings] = {}
     """What models cost that have no published price, or another for you, by provider:model: a table each with
     input_dollars_per_million, output_dollars_per_million and, if lower, cached_input_dollars_per_million."""
-    model_limits: dict[ModelName, ModelLimits] = {}
-    """What providers allow, by provider:model: a table each with requests_per_minute and tokens_per_minute. All workers
-    together stay within, through the Redis of stream_url; with memory:// each process counts for itself."""
+    models: dict[str, str | list[str]] = {}
+    """Which model single evaluators ask, by evaluator, where it is not judge.model: provider:model or a pool, or a list
+    of several whose answers are combined."""
+    deployments: dict[DeploymentName, DeploymentSettings] = {}
+    """Where models are served, by a name of yours: a table each with model, and whatever of pool, url, key_variable,
+    region, weight, requests_per_minute, tokens_per_minute and price is needed. All workers together stay within the
+    limits, through the Redis of stream_url; with memory:// each process counts for itself."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
@@ -137,7 +142,8 @@ def read_settings(**arguments: Any) -> Settings:
 
 _OPEN_ENDED = (
     f"{PREFIX}EVALUATORS__",
-    f"{PREFIX}MODEL_LIMITS__",
+    f"{PREFIX}DEPLOYMENTS__",
+    f"{PREFIX}MODELS__",
     f"{PREFIX}PRICES__",
     f"{PREFIX}VERDICT__WEIGHTS__",
 )
@@ -235,7 +241,7 @@ def _names_like(unknown: str) -> str:
     """Propose what may have been meant, as it would be written in the same place; else list what there is."""
     names = list(_names(Settings))
     table, _, _ = unknown.rpartition(".")
-    for start, section in (("prices.", PriceSettings), ("model_limits.", ModelLimits)):
+    for start, section in (("prices.", PriceSettings), ("deployments.", DeploymentSettings)):
         if table.startswith(start):
             names = [f"{table}.{name}" for name in section.model_fields]
     if unknown.startswith(PREFIX):

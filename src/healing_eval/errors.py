@@ -17,6 +17,7 @@ HealingEvalError
     ├── ModelUnavailable
     ├── ModelBusy
     ├── ModelRefused
+    │   └── NotAdmitted
     └── UnreadableVerdict
 """
 
@@ -111,14 +112,23 @@ class ModelUnavailable(ModelError):
     Attributes:
         requests: how many were sent to it before we gave up, at least 0.
         retry_after_seconds: when it wants to be asked again; None if it did not say.
+        timed_out: whether it said nothing at all for as long as it could be waited for.
     """
 
     retryable = True
 
-    def __init__(self, reason: str, *, requests: int = 1, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        requests: int = 1,
+        retry_after_seconds: float | None = None,
+        timed_out: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.requests = requests
         self.retry_after_seconds = retry_after_seconds
+        self.timed_out = timed_out
 
 
 class ModelBusy(ModelError):
@@ -137,6 +147,22 @@ class ModelBusy(ModelError):
 
 class ModelRefused(ModelError):
     """The provider rejected the request or the model declined to answer."""
+
+
+class NotAdmitted(ModelRefused):
+    """The provider takes nothing from us here: it knows neither this key, nor this model, nor this address.
+
+    What was asked is not to blame, so that another deployment may answer it, and this one may once it is put right.
+
+    Attributes:
+        status: of the HTTP answer, such as 401; None if there was none.
+    """
+
+    retryable = True
+
+    def __init__(self, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class UnreadableVerdict(ModelError):

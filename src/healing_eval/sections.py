@@ -13,6 +13,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    StringConstraints,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -45,7 +46,8 @@ class JudgeSettings(Section):
     """The language model that judges."""
 
     model: str | None = None
-    """Model that judges, as provider:model (openai:gpt-4o-mini). None: no judge, and reports say so."""
+    """Model that judges, as provider:model (openai:gpt-4o-mini), or a pool of deployments. None: no judge, and reports
+    say so."""
     timeout_seconds: PositiveFloat = 60.0
     """How long one call may take, in seconds."""
     wait_seconds: float = Field(default=60.0, ge=0, le=300)
@@ -61,6 +63,7 @@ def _as_model_name(name: str) -> str:
 
 
 ModelName = Annotated[str, AfterValidator(_as_model_name)]
+DeploymentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class PriceSettings(Section):
@@ -74,13 +77,27 @@ class PriceSettings(Section):
     """Dollars per million tokens of the prompt that the server had in its cache. None: the same as any other."""
 
 
-class ModelLimits(Section):
-    """What the provider of a model allows."""
+class DeploymentSettings(Section):
+    """One place where a model is served."""
 
+    model: ModelName
+    """The model, as provider:model."""
+    pool: str | None = Field(default=None, min_length=1)
+    """Which pool it belongs to, of which each may answer for the others. None: the one named as its model."""
+    url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+")
+    """Address of the server. None: the provider's own variable, such as OPENAI_BASE_URL."""
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the variable in the environment that holds the key. None: the provider's own, such as OPENAI_API_KEY."""
+    region: str | None = None
+    """Where it is, for people; it is shown with the deployment."""
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """Share of the pool's work it takes, any positive scale; 0: only what no other can answer."""
     requests_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Requests a minute, of all processes together. None: no limit."""
     tokens_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Tokens a minute, prompts and answers, of all processes together. None: no limit."""
+    price: PriceSettings | None = None
+    """What it costs, if that is not what its model costs elsewhere."""
 
 
 class VerdictSettings(Section):

@@ -115,15 +115,28 @@ UNPRICED_CALLS = Counter(
 )
 MODEL_TURNS = Counter(
     "healing_eval_model_turns_total",
-    "Questions to a model that has limits, by model as configured, and whether a turn was granted or they were held.",
-    ["model", "outcome"],
+    "Questions to a deployment that has limits, and whether a turn was granted or they were held.",
+    ["deployment", "outcome"],
     registry=REGISTRY,
 )
 MODEL_TURN_WAIT = Histogram(
     "healing_eval_model_turn_wait_seconds",
-    "Time a question waited for its turn under a model's limits, by model as configured.",
-    ["model"],
+    "Time a question waited for its turn under a deployment's limits.",
+    ["deployment"],
     buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
+MODEL_REQUESTS = Counter(
+    "healing_eval_model_requests_total",
+    "Questions put to a deployment, by what came of it: answered, unavailable, throttled (it told when to come again), "
+    "held (by our own limits), refused (this question), not_admitted (any of ours).",
+    ["deployment", "outcome"],
+    registry=REGISTRY,
+)
+DEPLOYMENT_OPEN = Gauge(
+    "healing_eval_deployment_open",
+    "1 while a deployment is set aside since it does not answer or takes nothing from us, else 0; by process.",
+    ["deployment"],
     registry=REGISTRY,
 )
 _SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 
 from healing_eval import plugins
-from healing_eval.config import Settings, provider_environment
+from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
-from healing_eval.gateway.limited import limited_model
-from healing_eval.gateway.priced import priced_model
-from healing_eval.gateway.prices import Prices
-from healing_eval.gateway.rates import Rates
+from healing_eval.models import build_router, is_limited, models_of, sites_of
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
@@ -25,7 +22,6 @@ from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
-from healing_eval.ports.limiter import Limiter, RateLimit
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
 
@@ -38,7 +34,8 @@ class Panel(msgspec.Struct, frozen=True):
 
     evaluators: tuple[Evaluator, ...]
     rules: VerdictRules
-    model: ChatModel | None = None
+    models: Mapping[str, tuple[ChatModel, ...]] = {}
+    """Evaluator to what it asks; one that asks none is not in it."""
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -60,12 +57,20 @@ class Panel(msgspec.Struct, frozen=True):
         return tuple(evaluator for evaluator in self.evaluators if self._lane_of(evaluator) == lane)
 
     def _lane_of(self, evaluator: Evaluator) -> str:
-        return CHECKS if self.model is None and "model" in evaluator.needs else evaluator.lane
+        return CHECKS if self.lacks_a_model(evaluator) else evaluator.lane
+
+    def lacks_a_model(self, evaluator: Evaluator) -> bool:
+        """Whether it cannot measure, since there is no model for it."""
+        return "model" in evaluator.needs and not self.models.get(evaluator.name)
+
+    def asks_a_model(self, evaluator: Evaluator) -> bool:
+        """Whether it waits for a model's answers."""
+        return "model" in evaluator.needs and bool(self.models.get(evaluator.name))
 
     async def close(self) -> None:
-        """Let go of the model's connections."""
-        if self.model is not None:
-            await self.model.close()
+        """Let go of the models' connections."""
+        for model in {id(model): model for models in self.models.values() for model in models}.values():
+            await model.close()
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -101,50 +106,6 @@ class Services(msgspec.Struct, frozen=True):
             await self.tracer.close()
 
 
-def build_model(settings: Settings) -> ChatModel | None:
-    """Make the configured judge's model; None if there is none.
-
-    Raises:
-        ConfigError: the name is not of the form provider:model, or the provider lacks a key.
-    """
-    configured = settings.judge.model
-    if configured is None:
-        return None
-    provider, colon, model = configured.partition(":")
-    if not (provider and colon and model):
-        raise ConfigError(
-            f"setting 'judge.model' must be provider:model, such as openai:gpt-4o-mini, got {configured!r}"
-        )
-    known = plugins.found(plugins.CHAT_MODEL)
-    if provider not in known:
-        raise ConfigError(f"setting 'judge.model': no provider {provider!r}; known: {', '.join(known)}")
-    loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
-    built = loaded.create(model, provider_environment())
-    return priced_model(_within_its_limits(built, settings), build_prices(settings, built))
-
-
-def _within_its_limits(model: ChatModel, settings: Settings) -> ChatModel:
-    allowed = settings.model_limits.get(model.name)
-    if allowed is None or (allowed.requests_per_minute is None and allowed.tokens_per_minute is None):
-        return model
-    limiter = cast("type[Limiter]", plugins.load_for_url(plugins.LIMITER, settings.stream_url))
-    limit = RateLimit(allowed.requests_per_minute, allowed.tokens_per_minute)
-    return limited_model(model, limiter.from_url(settings.stream_url), limit)
-
-
-def build_prices(settings: Settings, model: ChatModel) -> Prices:
-    """Make what knows the price of a model."""
-    own = {
-        name: Rates(
-            input_dollars=price.input_dollars_per_million,
-            output_dollars=price.output_dollars_per_million,
-            cached_input_dollars=price.cached_input_dollars_per_million,
-        )
-        for name, price in settings.prices.items()
-    }
-    return Prices(model.name, getattr(model, "base_url", None), own)  # plug-ins may be older than the attribute
-
-
 def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
     """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
 
@@ -153,30 +114,46 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
         PluginError: an evaluator cannot be loaded.
     """
     known = plugins.found(plugins.EVALUATORS)
-    for name in [*settings.evaluators, *settings.verdict.weights, *only]:
+    for name in [*settings.evaluators, *settings.models, *settings.verdict.weights, *only]:
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
-    model = build_model(settings)
-    if tracer is not None and model is not None:
-        model = traced_model(model, tracer)
     chosen = [name for name in known if not only or name in only]
-    evaluators = tuple(_build_evaluator(name, settings, model) for name in chosen)
+    models = _build_models(settings, chosen, tracer)
+    evaluators = tuple(_build_evaluator(name, settings, models[name]) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, model)
+    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked})
 
 
-def _build_evaluator(name: str, settings: Settings, model: ChatModel | None) -> Evaluator:
+def _build_models(
+    settings: Settings, evaluators: Sequence[str], tracer: Tracer | None
+) -> dict[str, tuple[ChatModel, ...]]:
+    """Make what each evaluator asks; those that ask the same share it."""
+    made: dict[str, ChatModel] = {}
+    for evaluator in evaluators:
+        for name in models_of(settings, evaluator):
+            if name not in made:
+                router = build_router(settings, name)
+                made[name] = router if tracer is None else traced_model(router, tracer)
+    return {evaluator: tuple(made[name] for name in models_of(settings, evaluator)) for evaluator in evaluators}
+
+
+def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel]) -> Evaluator:
     loaded = plugins.load(plugins.EVALUATORS, name)
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
-    is_limited = model is not None and model.name in settings.model_limits
-    wait_seconds = settings.judge.wait_seconds if is_limited else 0.0
-    options = settings.evaluators.get(name, {})
-    setup = EvaluatorSetup(options, model, settings.judge.timeout_seconds, wait_seconds)
+    sites = [site for model in models for site in sites_of(settings, model.name)]
+    wait_seconds = settings.judge.wait_seconds if any(map(is_limited, sites)) else 0.0
+    setup = EvaluatorSetup(
+        settings.evaluators.get(name, {}),
+        next(iter(models), None),
+        settings.judge.timeout_seconds,
+        wait_seconds,
+        more_models=tuple(models[1:]),
+    )
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} calls itself {built.name!r}; both must agree")

@@ -18,7 +18,7 @@ from healing_eval.testing.fake_model import FakeModel
 
 Start = Callable[..., Running]
 COMMAND = str(Path(sys.executable).parent / "healing-eval")
-TWO_A_SECOND = {"HEALING_EVAL_MODEL_LIMITS": json.dumps({"openai:fake": {"requests_per_minute": 120}})}
+TWO_A_SECOND = {"HEALING_EVAL_DEPLOYMENTS": json.dumps({"slow": {"model": "openai:fake", "requests_per_minute": 120}})}
 NAMES = ["a", "b", "c", "d", "e"]
 SHORTEST_SECONDS = 4 / 2 - 0.1
 """Five calls have four pauses between them; a burst of 50 ms, and timers that are early."""
@@ -67,7 +67,8 @@ def test_the_command_waits_as_long_as_it_takes(tmp_path: Path, fake_model: FakeM
 def test_a_limit_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [COMMAND, "evaluate", "-"],
-        env=os.environ | {"HEALING_EVAL_MODEL_LIMITS": json.dumps({"openai:fake": {"requests_per_minute": 0}})},
+        env=os.environ
+        | {"HEALING_EVAL_DEPLOYMENTS": json.dumps({"slow": {"model": "openai:fake", "requests_per_minute": 0}})},
         cwd=tmp_path,
         input=b"",
         capture_output=True,
@@ -75,5 +76,5 @@ def test_a_limit_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    assert b"model_limits" in done.stderr
+    assert b"deployments.slow.requests_per_minute" in done.stderr
     assert b"greater than 0" in done.stderr

@@ -118,6 +118,7 @@ WHO_MAY_READ_IT = {
     "cli/checks.py": "to show it",
     "cli/delete.py": "an API key is dated by whoever makes or revokes it, and nothing is compared with that",
     "cli/keys.py": "the same",
+    "cli/model_checks.py": "to tell how old prices are, which change with the month",
     "gateway/priced.py": "some prices change with the date or the hour, and nothing is compared with it",
 }
 

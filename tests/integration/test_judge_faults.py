@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 import pytest
 import stamina
@@ -13,6 +14,9 @@ from healing_eval.backends.chat_model.openai import OpenAIChat
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings
 from healing_eval.evaluators.judge.evaluator import NO_MODEL, Judge
+from healing_eval.gateway.deployment import Deployment
+from healing_eval.gateway.router import Router
+from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import EvaluatorSetup
 from healing_eval.testing.builders import a_conversation, a_turn, turns_of
 from healing_eval.testing.fake_model import FakeModel
@@ -37,7 +41,8 @@ async def judged(
     timeout_seconds: float = 20.0,
     options: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Evaluation]:
-    model = OpenAIChat.create("fake-1", {"OPENAI_BASE_URL": fake.base_url})
+    client = OpenAIChat.create("fake-1", {"OPENAI_BASE_URL": fake.base_url})
+    model = cast("ChatModel", Router(client.name, [Deployment("fake", client)]))
     judge = Judge.create(EvaluatorSetup(options, model, timeout_seconds))
     try:
         return [one async for one in judge.evaluate(conversations)]
@@ -136,15 +141,17 @@ async def test_a_server_that_stays_down_is_a_retryable_failure(fake: FakeModel, 
     assert fake.requests == 4
 
 
-@pytest.mark.parametrize("mode", ["400", "401", "404"])
-async def test_a_refusal_is_not_tried_again(fake: FakeModel, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("400", "ModelRefused"), ("401", "NotAdmitted"), ("403", "NotAdmitted"), ("404", "NotAdmitted")]
+)
+async def test_a_refusal_is_not_tried_again_at_once(fake: FakeModel, mode: str, kind: str) -> None:
     fake.mode = mode
 
     [evaluation] = await judged(fake, some(1))
 
     assert isinstance(evaluation.result, Failure)
-    assert evaluation.result.kind == "ModelRefused"
-    assert not evaluation.result.retryable
+    assert evaluation.result.kind == kind
+    assert evaluation.result.retryable == (kind == "NotAdmitted")  # a key may be put right
     assert fake.requests == 1
 
 

@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
-from healing_eval.wiring import build_catalog, build_model, build_panel, build_services
+from healing_eval.gateway.router import Router
+from healing_eval.sections import DeploymentSettings
+from healing_eval.wiring import build_catalog, build_panel, build_services
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def test_every_evaluator_is_on_the_panel_with_its_weight_and_lane(settings: Sett
 
     assert {one.name for one in panel.evaluators} == set(panel.rules.weights)
     assert panel.lanes == ("checks", "judges")
-    assert panel.model is None
+    assert panel.models == {}
 
 
 def test_without_a_model_who_needs_one_travels_with_the_others(settings: Settings) -> None:
@@ -57,15 +60,90 @@ def test_only_those_named_are_on_it_and_weights_can_be_set(settings: Settings) -
     assert panel.rules.weights == {"heuristic": 7.0}
 
 
+def with_deployments(settings: Settings, **tables: dict[str, object]) -> Settings:
+    deployments = {name: DeploymentSettings.model_validate(table) for name, table in tables.items()}
+    return settings.model_copy(update={"deployments": deployments})
+
+
+def test_each_evaluator_may_have_a_model_of_its_own_and_those_that_ask_the_same_share_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    own = {"judge": ["openai:a", "openai:b"], "heuristic": "openai:b"}
+
+    panel = build_panel(with_model(settings, "openai:c").model_copy(update={"models": own}))
+
+    named = {evaluator: [model.name for model in models] for evaluator, models in panel.models.items()}
+    assert named["judge"] == ["openai:a", "openai:b"]
+    assert named["heuristic"] == ["openai:b"]
+    assert named["coherence"] == ["openai:c"]
+    assert panel.models["judge"][1] is panel.models["heuristic"][0]
+
+
+def test_deployments_with_one_pool_answer_for_each_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_EU", "eu")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    pool = with_deployments(
+        with_model(settings, "cheap"),
+        eu={"model": "openai:m", "pool": "cheap", "key_variable": "KEY_EU", "url": "http://127.0.0.1:1/v1"},
+        other={"model": "anthropic:n", "pool": "cheap", "weight": 0, "requests_per_minute": 10},
+        elsewhere={"model": "openai:x"},
+    )
+
+    router = cast("Router", build_panel(pool).models["judge"][0])
+
+    assert [(one.name, one.model.name, one.weight) for one in router.deployments] == [
+        ("eu", "openai:m", 1.0),
+        ("other", "anthropic:n", 0.0),
+    ]
+    assert router.deployments[0].model.base_url == "http://127.0.0.1:1/v1"
+
+
+def test_deployments_of_a_model_without_a_pool_are_that_models(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    two = with_deployments(with_model(settings, "openai:m"), a={"model": "openai:m"}, b={"model": "openai:m"})
+
+    assert len(cast("Router", build_panel(two).models["judge"][0]).deployments) == 2
+
+
+@pytest.mark.parametrize(
+    ("deployment", "said"),
+    [
+        ({"model": "openai:m", "key_variable": "NOT_SET"}, r"deployments\.mine\.key_variable: NOT_SET is not set"),
+        ({"model": "nobody:m"}, r"'deployments\.mine\.model': no provider 'nobody'"),
+        ({"model": "ollama:m", "key_variable": "HOME"}, r"deployments\.mine.*ollama models have no such setting"),
+        ({"model": "openai:m"}, r"deployments\.mine: OPENAI_API_KEY is not set"),
+    ],
+)
+def test_a_deployment_that_cannot_be_asked_is_named(
+    settings: Settings, deployment: dict[str, object], said: str
+) -> None:
+    wanted = {"pool": "mine", **deployment}
+
+    with pytest.raises(ConfigError, match=said):
+        build_panel(with_deployments(with_model(settings, "mine"), mine=wanted))
+
+
+def test_a_pool_that_nobody_is_in_is_refused_with_those_there_are(settings: Settings) -> None:
+    wrong = with_deployments(with_model(settings, "cheep"), mine={"model": "openai:m", "pool": "cheap"})
+
+    with pytest.raises(
+        ConfigError, match=r"'judge\.model' must be provider:model.*or one of the pools cheap, got 'cheep'"
+    ):
+        build_panel(wrong)
+
+
 @pytest.mark.parametrize("model", ["gpt-4o", ":gpt-4o", "openai:", "nobody:gpt-4o"])
 def test_a_model_that_nobody_provides_is_refused(settings: Settings, model: str) -> None:
     with pytest.raises(ConfigError, match=r"judge\.model"):
-        build_model(with_model(settings, model))
+        build_panel(with_model(settings, model))
 
 
 def test_a_model_without_its_key_is_refused(settings: Settings) -> None:
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
-        build_model(with_model(settings, "openai:gpt-4o"))
+        build_panel(with_model(settings, "openai:gpt-4o"))
 
 
 @pytest.mark.parametrize("where", ["evaluators", "only"])

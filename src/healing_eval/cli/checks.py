@@ -13,24 +13,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 from urllib.parse import urlsplit
 
-import msgspec
-
 from healing_eval import plugins
+from healing_eval.cli.check import Check
+from healing_eval.cli.model_checks import check_models
 from healing_eval.cli.plugins import PluginLine, lines_of
 from healing_eval.cli.stores import fault_of, store_file
 from healing_eval.cli.text import bytes_of
 from healing_eval.config import Settings
 from healing_eval.errors import BackendError, HealingEvalError, PluginError
-from healing_eval.gateway.published import is_installed
 from healing_eval.masking import masked
-from healing_eval.ports.chat_model import ChatMessage, ChatRequest
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import build_ledger, build_model, build_prices, build_stream
-
-Status = Literal["ok", "warn", "fail"]
+from healing_eval.wiring import build_ledger, build_stream
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1_000_000_000
@@ -38,16 +34,6 @@ LITTLE_SPACE = 1_000_000_000
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 """Before this version was written; a clock that says so is wrong."""
 SERVER_MODULES = ("litestar", "uvicorn", "httptools", "sqlalchemy", "aiosqlite", "alembic")
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    name: str
-    status: Status
-    detail: str
-    advice: str = ""
-    """What to do; empty when all is well."""
 
 
 def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
@@ -67,10 +53,7 @@ def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
         yield check_store(settings)
         if urlsplit(settings.stream_url).scheme != "memory":
             yield asyncio.run(check_stream_server(settings))
-    checked = asyncio.run(check_model(settings, online=online))
-    yield checked
-    if settings.judge.model is not None and checked.status == "ok":
-        yield check_price(settings)
+    yield from asyncio.run(check_models(settings, online=online))
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
@@ -241,36 +224,3 @@ def _advice_on_server(error: HealingEvalError, variable: str) -> str:
 
 def _log_of(file: Path) -> Path:
     return file.with_name(f"{file.name}-wal")
-
-
-async def check_model(settings: Settings, *, online: bool) -> Check:
-    """Is there a model to judge, and does it answer?"""
-    try:
-        model = build_model(settings)
-    except HealingEvalError as error:
-        return Check("judge's model", "fail", str(error), "correct the setting judge.model or the provider's key")
-    if model is None:
-        advice = "to have a judge, set HEALING_EVAL_JUDGE__MODEL, such as openai:gpt-4o-mini, and OPENAI_API_KEY"
-        return Check("judge's model", "warn", "not configured: the judge will not measure", advice)
-    try:
-        if not online:
-            return Check("judge's model", "ok", f"{model.name} is configured; --online asks it")
-        question = ChatRequest(messages=[ChatMessage("user", "Answer with the word: ready")], max_output_tokens=16)
-        answer = await model.ask(question)
-        return Check("judge's model", "ok", f"{answer.model} answers")
-    except HealingEvalError as error:
-        return Check("judge's model", "fail", f"{model.name}: {error}", "check key, address and network")
-    finally:
-        await model.close()
-
-
-def check_price(settings: Settings) -> Check:
-    """Is it known what the configured model costs? Without, its calls are counted as unpriced."""
-    model = build_model(settings)
-    assert model is not None
-    _, _, name = model.name.partition(":")
-    if build_prices(settings, model).price_of(name, datetime.now(UTC).timestamp()):
-        return Check("judge's price", "ok", f"known for {model.name}")
-    install = "" if is_installed() else "pip install 'healing-eval[prices]' for published prices, or "
-    advice = f'{install}set [prices."{model.name}"] in healing-eval.toml'
-    return Check("judge's price", "warn", f"not known for {model.name}: its cost will not be counted", advice)

@@ -10,7 +10,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from healing_eval.cli.checks import Check, Status, all_checks
+from healing_eval.cli.check import Check, Status
+from healing_eval.cli.checks import all_checks
 from healing_eval.cli.exits import JUDGEMENT
 from healing_eval.cli.output import echo
 from healing_eval.cli.styles import stdout_console
@@ -22,7 +23,7 @@ STYLES: dict[Status, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"
 
 
 @click.command()
-@click.option("--online", is_flag=True, help="Also ask the configured model; costs a few tokens.")
+@click.option("--online", is_flag=True, help="Also ask each deployment once; costs a few tokens.")
 @click.option("--data", "data_dir", type=click.Path(path_type=Path), help="Folder of the store.")
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context

@@ -44,7 +44,7 @@ class OfflineRun:
 
     def __init__(self, panel: Panel, emit: Emit, refuse: Callable[[Refused], None]) -> None:
         self._panel = panel
-        self._most = BATCH if panel.model is None else MODEL_BATCH
+        self._most = MODEL_BATCH if panel.models else BATCH
         self._emit = emit
         self._refuse = refuse
         self.summary = Summary()

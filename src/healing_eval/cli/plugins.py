@@ -17,7 +17,8 @@ from healing_eval.cli.text import plain
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import HealingEvalError
 from healing_eval.masking import masked
-from healing_eval.wiring import build_model, build_panel
+from healing_eval.models import all_sites, build_deployment
+from healing_eval.wiring import build_panel
 
 
 class EvaluatorLine(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
     why_no_model = fault_of_model(settings)
     if why_no_model is not None:  # a fault of its own, and of nobody else: the rest is looked at without a model
         without = settings.judge.model_copy(update={"model": None})
-        settings = settings.model_copy(update={"judge": without})
+        settings = settings.model_copy(update={"judge": without, "models": {}})
     for name, point in registry.found(group).items():
         error: str | None = None
         evaluator: EvaluatorLine | None = None
@@ -82,9 +83,10 @@ def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
 
 
 def fault_of_model(settings: Settings) -> str | None:
-    """Say why the configured model cannot be made; None when it can, or none is configured."""
+    """Say why a configured model cannot be made; None when all can, or none is configured."""
     try:
-        build_model(settings)
+        for site in all_sites(settings, list(registry.found(registry.EVALUATORS))):
+            build_deployment(settings, site)
     except HealingEvalError as error:
         return str(error)
     return None

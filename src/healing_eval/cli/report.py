@@ -42,10 +42,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def hints_for(panel: Panel) -> dict[str, str]:
     """Say for each evaluator that cannot measure as things are what would change that."""
-    if panel.model is not None:
-        return {}
     advice = "set HEALING_EVAL_JUDGE__MODEL, such as openai:gpt-4o-mini, and OPENAI_API_KEY"
-    return {one.name: advice for one in panel.evaluators if "model" in one.needs}
+    return {one.name: advice for one in panel.evaluators if panel.lacks_a_model(one)}
 
 
 def one_line(summary: Summary, facts: Facts) -> str:

@@ -79,7 +79,8 @@ async def announce(address: str, services: Services) -> None:
     """Say in one screen where everything is."""
     settings = services.settings
     names = ", ".join(one.name for one in services.panel.evaluators if "model" not in one.needs)
-    judge = settings.judge.model or "not measured: no model configured (set HEALING_EVAL_JUDGE__MODEL)"
+    asked = dict.fromkeys(model.name for models in services.panel.models.values() for model in models)
+    judge = ", ".join(asked) or "not measured: no model configured (set HEALING_EVAL_JUDGE__MODEL)"
     lines = (
         f"Healing Eval listens on {address}",
         f"  send      POST {address}/api/v1/conversations",

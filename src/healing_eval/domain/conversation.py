@@ -118,6 +118,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     turns: tuple[Turn, ...]
     tools: tuple[ToolDefinition, ...] = ()
     system_prompt: str | None = None
+    project: str = "default"
+    """To whom it belongs. What is asked, remembered or paid for never mixes two of them."""
     complete: bool = True
     """False while more turns are expected, so that endings are not judged yet."""
     expected_calls: tuple[ExpectedCall, ...] | None = None

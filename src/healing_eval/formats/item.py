@@ -126,6 +126,7 @@ def _read(item: dict[str, Any], project: str, limits: WireLimits, *, derive_ids:
         turns=dialogue.turns,
         tools=rest.tools,
         system_prompt=dialogue.system_prompt,
+        project=project,
         complete=rest.complete,
         expected_calls=rest.expected_calls,
         metadata=rest.metadata,

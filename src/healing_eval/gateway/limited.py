@@ -16,13 +16,14 @@ LONGEST_PAUSE_SECONDS = 300.0
 """More than that nobody is kept from asking at a provider's word, which may be nonsense."""
 
 
-def limited_model(model: ChatModel, limiter: Limiter, limit: RateLimit) -> ChatModel:
-    """Have each question wait for its turn; closing the model closes the limiter."""
-    return cast("ChatModel", _LimitedModel(model, limiter, limit))
+def limited_model(name: str, model: ChatModel, limiter: Limiter, limit: RateLimit) -> ChatModel:
+    """Have each question wait for its turn under a deployment's name; closing the model closes the limiter."""
+    return cast("ChatModel", _LimitedModel(name, model, limiter, limit))
 
 
 class _LimitedModel:
-    def __init__(self, model: ChatModel, limiter: Limiter, limit: RateLimit) -> None:
+    def __init__(self, name: str, model: ChatModel, limiter: Limiter, limit: RateLimit) -> None:
+        self._deployment = name
         self._real: Any = model
         self._limiter = limiter
         self._limit = limit
@@ -62,23 +63,23 @@ class _LimitedModel:
         need = Need(tokens, self._extra_requests, self._extra_tokens)
         self._extra_requests = self._extra_tokens = 0
         try:
-            turn = await self._limiter.reserve(self._real.name, self._limit, need, longest_wait_seconds)
+            turn = await self._limiter.reserve(self._deployment, self._limit, need, longest_wait_seconds)
         except BackendError as error:
             self._extra_requests += need.extra_requests
             self._extra_tokens += need.extra_tokens
             raise ModelUnavailable(f"its turn cannot be found out: {error}", requests=0) from error
         if not turn.granted:
-            telemetry.MODEL_TURNS.labels(self._real.name, "held").inc()
+            telemetry.MODEL_TURNS.labels(self._deployment, "held").inc()
             raise ModelBusy(
-                f"the limits of {self._real.name} hold it back for {turn.wait_seconds:.1f} s",
+                f"the limits of {self._deployment} hold it back for {turn.wait_seconds:.1f} s",
                 retry_after_seconds=turn.wait_seconds,
             )
-        telemetry.MODEL_TURNS.labels(self._real.name, "granted").inc()
-        telemetry.MODEL_TURN_WAIT.labels(self._real.name).observe(turn.wait_seconds)
+        telemetry.MODEL_TURNS.labels(self._deployment, "granted").inc()
+        telemetry.MODEL_TURN_WAIT.labels(self._deployment).observe(turn.wait_seconds)
         if turn.wait_seconds:
             await asyncio.sleep(turn.wait_seconds)
 
     async def _pause(self, seconds: float | None) -> None:
         if seconds:
             with suppress(BackendError):  # then each finds out by itself
-                await self._limiter.pause(self._real.name, min(seconds, LONGEST_PAUSE_SECONDS))
+                await self._limiter.pause(self._deployment, min(seconds, LONGEST_PAUSE_SECONDS))

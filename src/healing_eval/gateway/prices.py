@@ -23,7 +23,9 @@ MOST_MODELS = 64
 class Prices:
     """What answers of one configured model cost, whichever model really gave them."""
 
-    def __init__(self, configured: str, base_url: str | None, own: Mapping[str, Rates]) -> None:
+    def __init__(
+        self, configured: str, base_url: str | None, own: Mapping[str, Rates], agreed: Rates | None = None
+    ) -> None:
         """Take what tells the price.
 
         Args:
@@ -31,7 +33,9 @@ class Prices:
             base_url: the server that is asked. Published prices are those of whoever serves there, so that another
                 server that speaks the same language has none. None: not known.
             own: prices that come first, by `provider:model`.
+            agreed: what this deployment costs, whichever model answers; comes before all others.
         """
+        self._agreed = agreed
         self._provider, _, self._model = configured.partition(":")
         self._own = own
         self._published = PublishedPrices(base_url)
@@ -50,6 +54,8 @@ class Prices:
 
     def _look_up(self, answered: str, period: int) -> Price:
         at = datetime.fromtimestamp(period * GOOD_FOR_SECONDS, UTC)
+        if self._agreed is not None:
+            return (self._agreed,)
         names = (answered, self._model)
         for name in names:
             rates = self._own.get(f"{self._provider}:{name}")

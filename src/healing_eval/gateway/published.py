@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from importlib.util import find_spec
@@ -26,6 +26,21 @@ _NOT_TOLD = ("requests_kcount", "output_reasoning_mtok", "output_citation_mtok")
 def is_installed() -> bool:
     """Tell whether published prices are there."""
     return find_spec("genai_prices") is not None
+
+
+def newest_change(today: date) -> date | None:
+    """Tell which change of a price is the newest they know of, so how old they are at most; None if there are none.
+
+    The library does not say when its data was gathered; some hundreds of its prices are dated, a few in each month.
+    """
+    if not is_installed():
+        return None
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - see `PublishedPrices`
+
+    models = (model for provider in get_snapshot().providers for model in provider.models)
+    prices = (price for model in models if isinstance(model.prices, list) for price in model.prices)
+    starts = (getattr(price.constraint, "start_date", None) for price in prices)
+    return max((start for start in starts if isinstance(start, date) and start <= today), default=None)
 
 
 class PublishedPrices:

@@ -128,7 +128,9 @@ class _TracedEvaluator(_InFront):
 class _TracedModel(_InFront):
     def __init__(self, model: ChatModel, tracer: Tracer) -> None:
         super().__init__(model, tracer)
-        self._provider, _, self._model = model.name.partition(":")
+        provider, colon, rest = model.name.partition(":")
+        self._model = rest if colon else model.name  # else it is a pool
+        self._provider = {"gen_ai.provider.name": provider} if colon else {}
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
         parent = span_about(request.about) or self._tracer.current()
@@ -142,7 +144,7 @@ class _TracedModel(_InFront):
     def _asked(self, request: ChatRequest) -> Attributes:
         return {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": self._provider,
+            **self._provider,
             "gen_ai.request.model": self._model,
             "gen_ai.request.max_tokens": request.max_output_tokens,
             "gen_ai.request.temperature": request.temperature,
@@ -152,6 +154,10 @@ class _TracedModel(_InFront):
 
 def _answered(answer: ChatAnswer) -> Attributes:
     known: dict[str, str | int | Sequence[str]] = {"gen_ai.response.model": answer.model}
+    if answer.provider is not None:
+        known["gen_ai.provider.name"] = answer.provider
+    if answer.deployment is not None:
+        known["healing_eval.deployment"] = answer.deployment
     if answer.input_tokens is not None:
         known["gen_ai.usage.input_tokens"] = answer.input_tokens
     if answer.output_tokens is not None:

@@ -47,16 +47,26 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int | None = None
     finish_reason: str | None = None
     requests: int = 1
-    """Sent until this answer came, retries included."""
+    """Sent until this answer came, retries and other deployments included."""
+    deployment: str | None = None
+    """Which one answered, by its name in the settings; filled in by `gateway.router`."""
+    provider: str | None = None
+    """Who serves there, as in `provider:model`; filled in by `gateway.router`."""
+    seconds: float | None = None
+    """From the question to the answer, without the wait for a turn; None: not measured."""
     cost_dollars: float | None = None
     """Filled in by `gateway.priced`. None: not known, which is not 0."""
 
 
 class ChatModel(Protocol):
-    """A configured model of one provider."""
+    """A configured model.
+
+    A provider's class may say in `address_variable` and `key_variable` which names of the environment hold its address
+    and its key, so that a deployment of it can have others.
+    """
 
     name: str
-    """`provider:model`, as configured."""
+    """`provider:model`, or a pool's name, as configured."""
     context_tokens: int
     """How many tokens prompt and answer may take together."""
     base_url: str | None
@@ -72,11 +82,12 @@ class ChatModel(Protocol):
         ...
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
-        """Ask once, with the provider's own retries for what is worth one.
+        """Ask once; what is worth another try is tried again by `gateway.router`.
 
         Raises:
-            ModelUnavailable: it timed out, throttled us or is down, and stayed so.
+            ModelUnavailable: it timed out, throttled us or is down.
             ModelBusy: it is not this call's turn for longer than it may wait.
+            NotAdmitted: the provider takes nothing from us here.
             ModelRefused: the provider rejected the request.
             UnreadableVerdict: what came back is no answer of a chat model.
         """

@@ -24,6 +24,8 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     model_wait_seconds: float = 0.0
     """How long a question may wait for its turn under a limit before that; infinite: as long as it takes. 0 where
     nothing limits the model, so that one that hangs is given up no later than it has to answer."""
+    more_models: tuple[ChatModel, ...] = ()
+    """Further ones that are asked as well, if several are configured for this evaluator."""
 
 
 class Evaluator(Protocol):

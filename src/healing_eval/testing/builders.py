@@ -115,6 +115,7 @@ def a_conversation(  # noqa: PLR0913 - every part of a conversation can be said,
         turns=turns_of(turns, tool_errors=tool_errors) if isinstance(turns, int) else tuple(turns),
         tools=tuple(tools),
         system_prompt=system_prompt,
+        project=project,
         complete=complete,
         metadata=metadata or {},
     )

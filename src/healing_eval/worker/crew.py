@@ -42,12 +42,12 @@ async def run_crew(
     async with asyncio.TaskGroup() as crew:
         for name in panel.lanes if lanes is None else lanes:
             evaluators = panel.on_lane(name)
-            asks_model = any("model" in evaluator.needs for evaluator in evaluators)
+            asks_model = any(map(panel.asks_a_model, evaluators))
             worker = LaneWorker(
                 Lane(name, evaluators, panel.rules, tracer),
                 services.ledger,
                 services.stream,
-                _pace(services.settings.worker, slice_seconds, asks_model=asks_model and panel.model is not None),
+                _pace(services.settings.worker, slice_seconds, asks_model=asks_model),
                 consumer=f"{name}-{holder}",
             )
             crew.create_task(worker.run(stop), name=f"worker-{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import cast
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from healing_eval.cli.report import Facts, hints_for, one_line, print_report
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue, Verdict
 from healing_eval.pipeline.summary import Bounds, Summary
+from healing_eval.ports.chat_model import ChatModel
 from healing_eval.wiring import Panel
 
 
@@ -133,7 +135,7 @@ def test_only_evaluators_that_need_a_missing_model_get_a_hint(toy_panel: Panel) 
     toy_panel.evaluators[0].needs = frozenset({"model"})
 
     assert "HEALING_EVAL_JUDGE__MODEL" in hints_for(toy_panel)["toy"]
-    assert hints_for(msgspec.structs.replace(toy_panel, model=object())) == {}
+    assert hints_for(msgspec.structs.replace(toy_panel, models={"toy": (cast("ChatModel", object()),)})) == {}
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

@@ -69,7 +69,7 @@ class Notebook:
 
 
 def limited(oracle: Oracle, limiter: Any, limit: RateLimit = ONE_A_MINUTE) -> ChatModel:
-    return limited_model(cast("ChatModel", oracle), cast("Limiter", limiter), limit)
+    return limited_model("mine", cast("ChatModel", oracle), cast("Limiter", limiter), limit)
 
 
 async def ask(model: ChatModel, times: int) -> list[ChatAnswer | BaseException]:
@@ -91,7 +91,7 @@ async def test_what_would_wait_too_long_is_told_when_and_is_not_sent() -> None:
     hurried = ChatRequest(messages=QUESTION.messages, longest_wait_seconds=30)
     await model.ask(hurried)
 
-    with pytest.raises(ModelBusy, match="the limits of openai:mine hold it back for") as caught:
+    with pytest.raises(ModelBusy, match="the limits of mine hold it back for") as caught:
         await model.ask(hurried)
 
     assert 50 < caught.value.retry_after_seconds <= 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -82,6 +82,9 @@ _decoder = msgspec.json.Decoder(_Message)
 
 class AnthropicChat(HttpChat[_Dialect]):
     """A model behind `POST {base}/v1/messages`."""
+
+    address_variable: ClassVar[str | None] = "ANTHROPIC_BASE_URL"
+    key_variable: ClassVar[str | None] = "ANTHROPIC_API_KEY"
 
     def __init__(self, model: str, base_url: str, key: str | None) -> None:
         self.name = f"anthropic:{model}"

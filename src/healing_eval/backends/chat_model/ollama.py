@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -44,6 +44,9 @@ _decoder = msgspec.json.Decoder(_Reply)
 
 class OllamaChat(HttpChat[_Dialect]):
     """A model behind `POST {base}/api/chat`."""
+
+    address_variable: ClassVar[str | None] = "OLLAMA_BASE_URL"
+    key_variable: ClassVar[str | None] = None
 
     def __init__(self, model: str, base_url: str, context_tokens: int) -> None:
         self.name = f"ollama:{model}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -104,6 +104,9 @@ _decoder = msgspec.json.Decoder(_Completion)
 
 class OpenAIChat(HttpChat[_Dialect]):
     """A model behind `POST {base}/chat/completions`."""
+
+    address_variable: ClassVar[str | None] = "OPENAI_BASE_URL"
+    key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
 
     def __init__(self, model: str, base_url: str, key: str | None) -> None:
         self.name = f"openai:{model}"

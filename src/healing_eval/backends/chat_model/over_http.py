@@ -1,4 +1,4 @@
-"""How is a model's server asked over HTTP, whatever it speaks? With patience for what may pass, and none for the rest.
+"""How is a model's server asked over HTTP, whatever it speaks?
 
 Who speaks a language says what a request looks like and how an answer is read; the rest is the same for all.
 """
@@ -17,15 +17,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-import stamina
 
-from healing_eval.errors import ConfigError, ModelError, ModelRefused, ModelUnavailable, UnreadableVerdict
+from healing_eval.errors import ConfigError, ModelError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
 from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
 
-ATTEMPTS = 4
 CONNECTIONS = 512
-LONGEST_RETRY_AFTER_SECONDS = 60.0
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504, 529})
+NOT_ADMITTED_STATUS = frozenset({401, 403, 404})
 MAX_ADAPTATIONS = 5
 MAX_MESSAGE = 300
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -34,14 +32,6 @@ MAX_MODEL_NAME = 200
 MAX_TOKENS = 2**31 - 1
 
 _KEY_LIKE = re.compile(r"\b(?:sk|key)-[\w*.-]+")
-
-
-class TryAgain(Exception):
-    """A fault that the next attempt may not meet; the text holds neither content nor key, since retries are logged."""
-
-    def __init__(self, reason: str, delay_seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.delay_seconds = delay_seconds
 
 
 class Dialect(Protocol):
@@ -64,6 +54,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     key: str | None = None
     """Never shown."""
     headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url!r})"  # neither key nor headers, whoever prints it
 
 
 class HttpChat(ABC, Generic[D]):
@@ -88,34 +81,14 @@ class HttpChat(ABC, Generic[D]):
         """
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
-        deadline, sent = time.monotonic() + request.timeout_seconds, _Sent()
-
-        def worth_another(error: Exception) -> bool | float:
-            if not isinstance(error, TryAgain):
-                return False
-            delay = error.delay_seconds
-            if delay is None:
-                return True
-            return delay if delay <= min(LONGEST_RETRY_AFTER_SECONDS, deadline - time.monotonic()) else False
-
+        sent, started = _Sent(), time.monotonic()
         try:
             async with asyncio.timeout(request.timeout_seconds):
-                try:
-                    return await self._ask_in_its_dialect(request, sent)
-                except TryAgain as error:
-                    failed = error
-                async for attempt in stamina.retry_context(on=worth_another, attempts=ATTEMPTS, timeout=None):
-                    with attempt:
-                        if attempt.num == 1:  # that one is over: nearly all succeed, and need no machinery for more
-                            raise failed
-                        return await self._ask_in_its_dialect(request, sent)
-        except TryAgain as error:
-            raise ModelUnavailable(
-                str(error), requests=sent.requests, retry_after_seconds=error.delay_seconds
-            ) from error
+                answer = await self._ask_in_its_dialect(request, sent)
         except TimeoutError as error:
-            raise ModelUnavailable(f"no answer within {request.timeout_seconds:g} s", requests=sent.requests) from error
-        raise AssertionError("the retry loop returns or raises")
+            reason = f"no answer within {request.timeout_seconds:g} s"
+            raise ModelUnavailable(reason, requests=sent.requests, timed_out=True) from error
+        return msgspec.structs.replace(answer, seconds=time.monotonic() - started)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -126,26 +99,31 @@ class HttpChat(ABC, Generic[D]):
         for _ in range(MAX_ADAPTATIONS):
             dialect = self._dialect
             sent.requests += 1
-            status, body, headers = await self._post(self._payload(request, dialect))
+            status, body, headers = await self._post(self._payload(request, dialect), sent)
             if status == 400 and (simpler := dialect.adapted(complaint(body))) is not None:
                 if self._dialect == dialect:  # else another call has learned something meanwhile
                     self._dialect = simpler
                 continue
             if status in RETRIED_STATUS:
-                raise TryAgain(f"the model's server answered {status}", retry_after(headers, time.time()))
+                raise ModelUnavailable(
+                    f"the model's server answered {status}",
+                    requests=sent.requests,
+                    retry_after_seconds=retry_after(headers, time.time()),
+                )
             if status != 200:
                 raise self._refusal(status, body)
             return self._read(body, sent.requests)
         raise ModelRefused("the model's server accepts no form of the request that we know")
 
-    async def _post(self, payload: dict[str, Any]) -> tuple[int, bytes, Mapping[str, str]]:
+    async def _post(self, payload: dict[str, Any], sent: _Sent) -> tuple[int, bytes, Mapping[str, str]]:
         try:
             async with self._open().post(self._endpoint.url, data=msgspec.json.encode(payload)) as response:
                 return response.status, await _bounded_body(response), response.headers
         except aiohttp.InvalidURL as error:
-            raise ModelRefused(f"{self._endpoint.address_setting} is no address that can be called") from error
+            raise NotAdmitted(f"{self._endpoint.address_setting} is no address that can be called") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise TryAgain(f"the model's server cannot be reached ({type(error).__name__})") from error
+            reason = f"the model's server cannot be reached ({type(error).__name__})"
+            raise ModelUnavailable(reason, requests=sent.requests) from error
 
     def _open(self) -> aiohttp.ClientSession:
         """Connect lazily: a session belongs to the running event loop. The caller's timeout is the only one."""
@@ -162,7 +140,8 @@ class HttpChat(ABC, Generic[D]):
         said = complaint(body)[:MAX_MESSAGE]
         if self._endpoint.key:
             said = said.replace(self._endpoint.key, "***")
-        return ModelRefused(f"the model's server answered {status}: {_KEY_LIKE.sub('***', said)}")
+        reason = f"the model's server answered {status}: {_KEY_LIKE.sub('***', said)}"
+        return NotAdmitted(reason, status=status) if status in NOT_ADMITTED_STATUS else ModelRefused(reason)
 
 
 class _Sent(msgspec.Struct):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import stamina
 
 from healing_eval.backends.chat_model.anthropic import AnthropicChat
 from healing_eval.backends.chat_model.over_http import MAX_ANSWER_BYTES
@@ -26,12 +24,6 @@ REQUEST = ChatRequest(
     schema_name="verdict",
     timeout_seconds=5,
 )
-
-
-@pytest.fixture(autouse=True)
-def retries_without_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 async def asked(fake: FakeModel, *, times: int = 1, request: ChatRequest = REQUEST) -> ChatAnswer:
@@ -155,12 +147,12 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
         await answer_of("huge")
 
 
-async def test_an_overloaded_server_is_asked_again() -> None:
+async def test_an_overloaded_server_is_unavailable() -> None:
     async with FakeModel(mode="529") as fake:
         with pytest.raises(ModelUnavailable, match="529") as failed:
             await asked(fake)
 
-    assert failed.value.requests == fake.requests == 4
+    assert failed.value.requests == fake.requests == 1
 
 
 async def test_how_long_a_throttling_server_wants_to_be_left_alone_is_told() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import stamina
 
 from healing_eval.backends.chat_model.ollama import OllamaChat
 from healing_eval.domain.evaluation import Findings
@@ -19,12 +17,6 @@ from healing_eval.testing.fake_model import FakeModel
 
 SCHEMA = {"type": "object"}
 REQUEST = ChatRequest(messages=[ChatMessage("user", "Hello")], schema=SCHEMA, timeout_seconds=5, max_output_tokens=99)
-
-
-@pytest.fixture(autouse=True)
-def retries_without_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 async def asked(fake: FakeModel, *, times: int = 1) -> ChatAnswer:

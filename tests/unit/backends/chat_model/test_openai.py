@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 
+import msgspec
 import pytest
-import stamina
 
+from healing_eval.backends.chat_model import over_http
 from healing_eval.backends.chat_model.openai import OpenAIChat, context_of
 from healing_eval.backends.chat_model.over_http import MAX_ANSWER_BYTES, retry_after
 from healing_eval.errors import ConfigError, ModelRefused, ModelUnavailable, UnreadableVerdict
@@ -14,12 +14,6 @@ from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatModel, Ch
 from healing_eval.testing.fake_model import FakeModel
 
 REQUEST = ChatRequest(messages=[ChatMessage("user", "Hello")], schema={"type": "object"}, timeout_seconds=5)
-
-
-@pytest.fixture(autouse=True)
-def retries_without_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 def test_a_missing_key_is_named() -> None:
@@ -65,15 +59,32 @@ async def test_what_the_server_refuses_is_learned_once() -> None:
     assert fake.connections == 1
 
 
-async def test_a_wait_longer_than_the_budget_is_not_begun() -> None:
+async def test_how_long_a_throttling_server_wants_to_be_left_alone_is_told() -> None:
     async with FakeModel(mode="429") as fake:
         fake.retry_after = "30"
         model = OpenAIChat.create("m", {"OPENAI_BASE_URL": fake.base_url})
-        with pytest.raises(ModelUnavailable, match="429"):
+        with pytest.raises(ModelUnavailable, match="429") as failed:
             await model.ask(REQUEST)
         await model.close()
 
+    assert failed.value.retry_after_seconds == 30
     assert fake.requests == 1
+
+
+async def test_a_server_that_hangs_is_given_up_in_time() -> None:
+    async with FakeModel(mode="hang") as fake:
+        model = OpenAIChat.create("m", {"OPENAI_BASE_URL": fake.base_url})
+        with pytest.raises(ModelUnavailable, match=r"no answer within 0\.1 s") as failed:
+            await model.ask(msgspec.structs.replace(REQUEST, timeout_seconds=0.1))
+        await model.close()
+
+    assert failed.value.timed_out
+
+
+def test_whoever_prints_an_endpoint_shows_no_key() -> None:
+    endpoint = over_http.Endpoint("https://host/v1", "OPENAI_BASE_URL", "secret", {"Authorization": "Bearer secret"})
+
+    assert "secret" not in f"{endpoint!r} {endpoint}"
 
 
 async def test_a_refusal_says_why_and_never_the_key() -> None:
