@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from healing_eval.backends.sql.bulk import raw_connection
 from healing_eval.backends.sql.clock import Clock, moment
 from healing_eval.backends.sql.engine import Database
-from healing_eval.backends.sql.rows import among
 from healing_eval.backends.sql.tables import cached_results
 from healing_eval.errors import BackendError
 
@@ -32,6 +31,7 @@ NOT_MIGRATED = (
 )
 
 _table = cached_results.c
+_FIND = "SELECT key, value FROM cached_results WHERE key = ANY($1::bytea[]) AND expires_at > now()"
 _REPLACE = """
 INSERT INTO cached_results (key, value, expires_at)
 SELECT given.*, now() + $3::interval FROM unnest($1::bytea[], $2::bytea[]) AS given
@@ -53,9 +53,10 @@ class SqlCache:
             return []
         with _missing_table_named():
             async with self._database.look() as connection:
-                still_valid = _table.expires_at > moment(self._here())
-                wanted = select(_table.key, _table.value).where(among(connection, _table.key, keys), still_valid)
-                found = {row.key: row.value for row in await connection.execute(wanted)}
+                if self._clock is None:
+                    found = dict(await raw_connection(connection).fetch(_FIND, keys))
+                else:
+                    found = await _find(connection, keys, self._clock())
         return [found.get(key) for key in keys]
 
     async def put(self, entries: Mapping[bytes, bytes], keep_seconds: float) -> None:
@@ -74,10 +75,6 @@ class SqlCache:
     async def close(self) -> None:
         await self._database.close()
 
-    def _here(self) -> datetime | None:
-        """Tell the time, unless that is the server's to do."""
-        return None if self._clock is None else self._clock()
-
     async def _sweep_now_and_then(self, stored: int) -> None:
         """Remove what nobody can be given any more; as long as there is more of it, after each storing."""
         now, most = time.monotonic(), SWEPT_AT_ONCE + stored
@@ -93,10 +90,16 @@ class SqlCache:
 
     async def _sweep(self, most: int) -> int:
         # Whoever stores one of them anew has it locked; to wait for that might end in a circle.
-        over = select(_table.key).where(_table.expires_at <= moment(self._here())).order_by(_table.expires_at)
+        now = moment(None if self._clock is None else self._clock())
+        over = select(_table.key).where(_table.expires_at <= now).order_by(_table.expires_at)
         chosen = over.limit(most).with_for_update(skip_locked=True)
         async with self._database.write() as connection:
             return (await connection.execute(delete(cached_results).where(_table.key.in_(chosen)))).rowcount
+
+
+async def _find(connection: AsyncConnection, keys: Sequence[bytes], now: datetime) -> dict[bytes, bytes]:
+    wanted = select(_table.key, _table.value).where(_table.key.in_(set(keys)), _table.expires_at > now)
+    return {row.key: row.value for row in await connection.execute(wanted)}
 
 
 async def _replace(connection: AsyncConnection, entries: Sequence[tuple[bytes, bytes]], until: datetime) -> None:

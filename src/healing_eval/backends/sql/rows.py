@@ -76,11 +76,7 @@ def revision_key(row: AnyRow) -> RevisionKey:
 
 def of_conversations(connection: AnyConnection, table: Any, keys: Iterable[bytes]) -> ColumnElement[bool]:
     """Select the rows of these conversations."""
-    return among(connection, table.c.conversation_key, keys)
-
-
-def among(connection: AnyConnection, column: ColumnElement[bytes], keys: Iterable[bytes]) -> ColumnElement[bool]:
-    """Select the rows whose column holds one of these; PostgreSQL has the same statement for any number of them."""
+    column = table.c.conversation_key
     if connection.dialect.name != "postgresql":
         return column.in_(set(keys))
     return column == any_(bindparam(None, list(set(keys)), ARRAY(LargeBinary)))
