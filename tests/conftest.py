@@ -132,7 +132,10 @@ def prepared(postgresql: Postgresql) -> str:
 @pytest.fixture
 def postgresql_url(postgresql: Postgresql, prepared: str) -> str:
     """A database with the schema and nothing in it; emptying one takes a tenth of making one."""
-    tables = ("conversations", "revisions", "evaluations", "issues", "verdicts", "annotations", "api_keys")
+    tables = (
+        *("conversations", "revisions", "evaluations", "issues", "verdicts", "annotations"),
+        *("api_keys", "cached_results"),
+    )
     postgresql.sql(*(f"DELETE FROM {table}" for table in tables), "DELETE FROM lanes WHERE bit > 2", database=prepared)
     return postgresql.url(prepared)
 

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
 from healing_eval.sections import (
+    CacheSettings,
     DeploymentName,
     DeploymentSettings,
     JudgeSettings,
@@ -68,6 +69,9 @@ class Settings(BaseSettings):
     """How long `serve` and `work` wait at start for a store that cannot be reached, in seconds; then it is an error."""
     stream_url: str = "memory://"
     """What rings the workers: memory:// within one process, redis://[user:password@]host[:port][/db] across them."""
+    cache_url: str = "memory://"
+    """Where results of evaluators that ask a model are remembered: memory:// in each process, redis://… or the store's
+    address for all of them."""
     archive_url: str | None = None
     """Where old months go before they are dropped, such as file:///folder. None: nowhere, they are only dropped."""
     host: str = "127.0.0.1"
@@ -78,6 +82,8 @@ class Settings(BaseSettings):
     """What a sender may send."""
     judge: JudgeSettings = JudgeSettings()
     """The language model that judges."""
+    cache: CacheSettings = CacheSettings()
+    """What is remembered of evaluators that ask a model."""
     prices: dict[ModelName, PriceSettings] = {}
     """What models cost that have no published price, or another for you, by provider:model: a table each with
     input_dollars_per_million, output_dollars_per_million and, if lower, cached_input_dollars_per_million."""

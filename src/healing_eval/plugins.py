@@ -15,16 +15,19 @@ CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
 LIMITER = "healing_eval.limiter"
+CACHE = "healing_eval.cache"
 ARCHIVE = "healing_eval.archive"
 TRACER = "healing_eval.tracer"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, ARCHIVE, TRACER)
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, CACHE, ARCHIVE, TRACER)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
 EXTRA_OF_PLUGIN = {
-    **{(group, scheme): "redis" for group in (STREAM, LEASE, LIMITER) for scheme in ("redis", "rediss")},
+    **{(group, scheme): "redis" for group in (STREAM, LEASE, LIMITER, CACHE) for scheme in ("redis", "rediss")},
     **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
+    (CACHE, "sqlite"): "server",
+    (CACHE, "postgresql"): "server,postgresql",
     **{(TRACER, scheme): "otel" for scheme in ("http", "https")},
 }
 """Which extra single ones need besides; who does not name them in a setting does not need them."""
@@ -35,6 +38,7 @@ SETTING_OF_GROUP = {
     STREAM: "stream_url",
     LEASE: "stream_url",
     LIMITER: "stream_url",
+    CACHE: "cache_url",
     ARCHIVE: "archive_url",
     TRACER: "telemetry.otlp_endpoint",
 }

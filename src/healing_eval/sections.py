@@ -100,6 +100,18 @@ class DeploymentSettings(Section):
     """What it costs, if that is not what its model costs elsewhere."""
 
 
+class CacheSettings(Section):
+    """What is remembered of evaluators that ask a model."""
+
+    keep_days: float = Field(default=7.0, ge=0, le=36_500)
+    """How long a result is remembered, in days, so that the same is not paid for twice; 0: nothing is remembered."""
+
+    @property
+    def keep_seconds(self) -> float:
+        """The same in seconds."""
+        return self.keep_days * 86_400
+
+
 class VerdictSettings(Section):
     """How evaluations become a verdict."""
 

@@ -139,6 +139,13 @@ DEPLOYMENT_OPEN = Gauge(
     ["deployment"],
     registry=REGISTRY,
 )
+RESULT_CACHE = Counter(
+    "healing_eval_result_cache_total",
+    "Results of evaluators that ask a model: found among what was remembered (hit), not found there (miss), remembered "
+    "(stored), or neither since the cache failed or was too slow (error).",
+    ["evaluator", "outcome"],
+    registry=REGISTRY,
+)
 _SERVER_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 STORE_SECONDS = Histogram(
     "healing_eval_store_seconds",

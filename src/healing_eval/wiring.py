@@ -12,11 +12,13 @@ from healing_eval import plugins
 from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.gateway.remembered import RememberedResults
 from healing_eval.models import build_router, is_limited, models_of, sites_of
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.archive import Archive
+from healing_eval.ports.cache import Cache, Results
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
@@ -217,6 +219,24 @@ def build_stream(settings: Settings) -> Stream:
     url = settings.stream_url
     loaded = cast("type[Stream]", plugins.load_for_url(plugins.STREAM, url))
     return loaded.from_url(url, dead_letters=settings.worker.dead_letters)
+
+
+def build_cache(settings: Settings) -> Cache | None:
+    """Make what keeps results of evaluators that ask a model; None if nothing is to be remembered.
+
+    Raises:
+        ConfigError: nothing speaks its scheme, or the address cannot be one.
+        PluginError: the plug-in cannot be loaded.
+    """
+    if not settings.cache.keep_days:
+        return None
+    url = settings.cache_url
+    return cast("type[Cache]", plugins.load_for_url(plugins.CACHE, url)).from_url(url)
+
+
+def build_results(settings: Settings, cache: Cache | None, evaluator: str) -> Results | None:
+    """Make an evaluator's view of the cache that all share; None if nothing is to be remembered."""
+    return None if cache is None else RememberedResults(cache, evaluator, settings.cache.keep_seconds)
 
 
 def build_tracer(settings: Settings) -> Tracer | None:

@@ -14,6 +14,7 @@ import healing_eval
 from healing_eval import domain, errors, plugins
 from healing_eval.config import Settings, describe
 from healing_eval.ports.archive import Archive
+from healing_eval.ports.cache import Cache
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator
@@ -37,6 +38,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.STREAM: Stream,
     plugins.LEASE: Lease,
     plugins.LIMITER: Limiter,
+    plugins.CACHE: Cache,
     plugins.ARCHIVE: Archive,
     plugins.TRACER: Tracer,
 }
@@ -110,6 +112,7 @@ def domain_words() -> list[str]:
 
 HOST_CLOCK = re.compile(r"\bdatetime\.(utc)?now\(|\btime\.time(_ns)?\(|\bdate\.today\(|\butc_now\b")
 WHO_MAY_READ_IT = {
+    "backends/cache/sqlite.py": "the store is in this process",
     "backends/chat_model/over_http.py": "to wait for a date that a server names without telling its own time",
     "backends/ledger/sqlite.py": "the store is in this process",
     "backends/sql/bulk.py": "the store is in this process",

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from healing_eval.backends.sql.migrate import HEAD
 from healing_eval.cli.main import main
+from healing_eval.masking import masked
 from healing_eval.testing.servers.postgresql import Postgresql
 from healing_eval.testing.servers.process import free_port
 from healing_eval.testing.servers.redis import RedisServer
@@ -73,6 +74,41 @@ def test_asking_a_redis_leaves_nothing_there(
     assert server.ask("DBSIZE") == ":0"
 
 
+@pytest.mark.parametrize("kind", ["redis", "postgresql"])
+def test_a_cache_that_is_well_answers(examine: Examine, postgresql_url: str, redis_url: str, kind: str) -> None:
+    url = redis_url if kind == "redis" else postgresql_url
+
+    code, checks = examine(cache_url=url)
+
+    assert code == 0
+    assert checks["cache"]["status"] == "ok"
+    assert checks["cache"]["detail"] == f"{masked(url)} answers"
+
+
+def test_a_cache_in_the_store_is_there_from_the_start_on(examine: Examine, new_postgresql_url: str) -> None:
+    code, checks = examine(store_url=new_postgresql_url, cache_url=new_postgresql_url)
+
+    assert code == 0
+    assert checks["cache"]["status"] == "ok"
+    assert "in the store" in checks["cache"]["detail"]
+
+
+def test_a_cache_elsewhere_needs_a_schema_and_the_doctor_says_how(
+    examine: Examine, postgresql_url: str, new_postgresql_url: str
+) -> None:
+    code, checks = examine(store_url=postgresql_url, cache_url=new_postgresql_url)
+
+    assert code == 1
+    assert "healing-eval migrate" in checks["cache"]["detail"]
+
+
+def test_where_nothing_is_to_be_remembered_no_cache_is_asked(examine: Examine) -> None:
+    code, checks = examine(cache_url=f"redis://127.0.0.1:{free_port()}", cache__keep_days="0")
+
+    assert code == 0
+    assert "cache" not in checks
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -101,11 +137,13 @@ def test_servers_that_are_not_there_fail_and_name_their_settings(examine: Examin
     nobody = free_port()
 
     code, checks = examine(
-        store_url=f"postgresql://ann:s3cret@127.0.0.1:{nobody}/db", stream_url=f"redis://:s3cret@127.0.0.1:{nobody}"
+        store_url=f"postgresql://ann:s3cret@127.0.0.1:{nobody}/db",
+        stream_url=f"redis://:s3cret@127.0.0.1:{nobody}",
+        cache_url=f"redis://:s3cret@127.0.0.1:{nobody}",
     )
 
     assert code == 1
-    for name in ("store", "stream"):
+    for name in ("store", "stream", "cache"):
         assert checks[name]["status"] == "fail"
         assert checks[name]["detail"].startswith(f"setting '{name}_url'")
         assert checks[name]["advice"].startswith("start the server, or correct HEALING_EVAL_")

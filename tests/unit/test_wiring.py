@@ -11,8 +11,8 @@ import pytest
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.gateway.router import Router
-from healing_eval.sections import DeploymentSettings
-from healing_eval.wiring import build_catalog, build_panel, build_services
+from healing_eval.sections import CacheSettings, DeploymentSettings
+from healing_eval.wiring import build_cache, build_catalog, build_panel, build_results, build_services
 
 
 @pytest.fixture
@@ -158,6 +158,33 @@ def test_an_unknown_evaluator_is_named_with_those_there_are(settings: Settings, 
 def test_an_address_nobody_speaks_is_refused(settings: Settings, field: str) -> None:
     with pytest.raises(ConfigError, match="carrier-pigeon"):
         build_services(settings.model_copy(update={field: "carrier-pigeon://loft"}))
+
+
+def test_an_address_at_which_nobody_remembers_is_refused_by_the_name_of_its_setting(settings: Settings) -> None:
+    for url in ("carrier-pigeon://loft", "redis://host/many", "postgresql://host"):
+        with pytest.raises(ConfigError, match="setting 'cache_url'"):
+            build_cache(settings.model_copy(update={"cache_url": url}))
+
+
+def test_who_is_to_remember_nothing_gets_no_cache(settings: Settings) -> None:
+    forgetful = settings.model_copy(update={"cache": CacheSettings(keep_days=0)})
+
+    cache = build_cache(forgetful)
+
+    assert cache is None
+    assert build_results(forgetful, cache, "judge") is None
+
+
+async def test_what_an_evaluator_remembers_is_in_the_cache_for_as_long_as_was_set(settings: Settings) -> None:
+    cache = build_cache(settings)
+    assert cache is not None
+
+    results = build_results(settings, cache, "judge")
+
+    assert results is not None
+    await results.put({b"k" * 16: b"result"})
+    assert list(await results.get([b"k" * 16])) == list(await cache.get([b"k" * 16])) == [b"result"]
+    assert settings.cache.keep_seconds == 7 * 24 * 60 * 60
 
 
 async def test_services_open_and_close_on_the_default_store(settings: Settings, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from healing_eval.config import Settings
 from healing_eval.errors import BackendError, HealingEvalError, PluginError
 from healing_eval.masking import masked
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import build_ledger, build_stream
+from healing_eval.wiring import build_cache, build_ledger, build_stream
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1_000_000_000
@@ -53,6 +53,8 @@ def all_checks(settings: Settings, *, online: bool) -> Iterator[Check]:
         yield check_store(settings)
         if urlsplit(settings.stream_url).scheme != "memory":
             yield asyncio.run(check_stream_server(settings))
+    if urlsplit(settings.cache_url).scheme != "memory" and settings.cache.keep_days:
+        yield asyncio.run(check_cache(settings))
     yield from asyncio.run(check_models(settings, online=online))
 
 
@@ -137,12 +139,18 @@ def check_plugins(settings: Settings, groups: Sequence[str] = plugins.GROUPS) ->
 
 def faults_among(lines: Sequence[PluginLine], settings: Settings) -> list[PluginLine]:
     """List the plug-ins that do not load and should: not those of an extra of their own that no setting asks for."""
-    asked_for = {urlsplit(url).scheme for url in (settings.stream_url, settings.effective_store_url)}
-    return [
-        line
-        for line in lines
-        if line.error is not None and ((line.group, line.name) not in plugins.EXTRA_OF_PLUGIN or line.name in asked_for)
-    ]
+    addresses = {
+        "store_url": settings.effective_store_url,
+        "stream_url": settings.stream_url,
+        "cache_url": settings.cache_url,
+    }
+
+    def is_needed(line: PluginLine) -> bool:
+        if (line.group, line.name) not in plugins.EXTRA_OF_PLUGIN:
+            return True
+        return urlsplit(addresses.get(plugins.SETTING_OF_GROUP[line.group], "")).scheme == line.name
+
+    return [line for line in lines if line.error is not None and is_needed(line)]
 
 
 def _advice_on(line: PluginLine) -> str:
@@ -212,6 +220,29 @@ async def check_stream_server(settings: Settings) -> Check:
 
 
 _STREAM = "HEALING_EVAL_STREAM_URL"
+
+
+async def check_cache(settings: Settings) -> Check:
+    """Can what was remembered be looked up? In the store it can from the start on, and the store has its own check."""
+    shown = masked(settings.cache_url)
+    if settings.cache_url == settings.effective_store_url:
+        return Check("cache", "ok", f"{shown}: in the store")
+    try:
+        cache = build_cache(settings)
+        assert cache is not None
+        try:
+            await cache.get([_NO_KEY])
+            return Check("cache", "ok", f"{shown} answers")
+        finally:
+            await cache.close()
+    except BackendError as error:
+        return Check("cache", "fail", f"setting 'cache_url', {shown}: {error}", _advice_on_server(error, _CACHE))
+    except HealingEvalError as error:
+        return Check("cache", "fail", str(error), _advice_on_server(error, _CACHE))
+
+
+_CACHE = "HEALING_EVAL_CACHE_URL"
+_NO_KEY = bytes(16)
 
 
 def _advice_on_server(error: HealingEvalError, variable: str) -> str:

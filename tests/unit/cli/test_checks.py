@@ -98,6 +98,8 @@ async def test_a_model_of_an_unknown_provider_fails() -> None:
         ({}, []),
         ({"stream_url": "redis://localhost"}, ["redis"]),
         ({"store_url": "postgresql://localhost/x"}, ["postgresql"]),
+        ({"cache_url": "postgresql://localhost/x"}, []),
+        ({"cache_url": "sqlite:///x.db"}, ["sqlite"]),
     ],
 )
 def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(
@@ -105,7 +107,11 @@ def test_what_needs_an_extra_of_its_own_fails_only_where_it_is_asked_for(
 ) -> None:
     broken = [
         PluginLine(group, name, "nowhere:Nothing", "healing-eval", error="no module")
-        for group, name in (("healing_eval.stream", "redis"), ("healing_eval.ledger", "postgresql"))
+        for group, name in (
+            ("healing_eval.stream", "redis"),
+            ("healing_eval.ledger", "postgresql"),
+            ("healing_eval.cache", "sqlite"),
+        )
     ]
 
     counted = faults_among(broken, Settings(**urls))

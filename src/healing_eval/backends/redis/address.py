@@ -24,8 +24,12 @@ class Address(NamedTuple):
     """The address as it may be shown, without a password."""
 
 
-def read_address(url: str) -> Address:
+def read_address(url: str, setting: str = "stream_url") -> Address:
     """Read `redis://[user:password@]host[:port][/database][?prefix=…]`; `rediss://` takes `ssl_…` options as well.
+
+    Args:
+        url: the address.
+        setting: the name of the setting it stands in, for the error.
 
     Raises:
         ConfigError: it is no such address.
@@ -46,7 +50,7 @@ def read_address(url: str) -> Address:
         connecting = dict(parse_url(urlunsplit(parts._replace(query=query))))
     except ValueError as error:
         raise ConfigError(
-            f"setting 'stream_url': {shown!r} is no address of a Redis: {error}; expected redis://[user:password@]host[:port][/database]"
+            f"setting {setting!r}: {shown!r} is no address of a Redis: {error}; expected redis://[user:password@]host[:port][/database]"
         ) from error
     connecting.pop("prefix", None)
     return Address(connecting, prefix, shown)

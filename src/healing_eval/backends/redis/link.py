@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from redis.asyncio import ConnectionPool, Redis
@@ -67,9 +68,33 @@ class Link:
         Raises:
             BackendError: no answer in time, or the answer is an error.
         """
-        try:
+        with self._failures_told():
             async with asyncio.timeout(self._seconds), self._places:
                 return await self._execute(*command)
+
+    async def ask_together(self, commands: Sequence[Sequence[Part]]) -> list[Any]:
+        """Send many commands in one go and give their answers in order; each may be about another slot of a cluster.
+
+        They are not one step: when some of them are refused, the others are done.
+
+        Raises:
+            BackendError: no answer in time, or one of the answers is an error.
+        """
+        with self._failures_told():
+            async with asyncio.timeout(self._seconds), self._places, self._client.pipeline(transaction=False) as line:
+                for command in commands:
+                    line.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]
+                # An error the driver raises itself has the command in its text, which may be what people said.
+                answers: list[Any] = await line.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, RedisError):
+                    raise answer
+        return answers
+
+    @contextmanager
+    def _failures_told(self) -> Generator[None]:
+        try:
+            yield
         except TimeoutError as error:
             raise BackendError(f"redis at {self._shown}: no answer within {self._seconds:g} s") from error
         except (RedisError, OSError, RuntimeError) as error:  # uvloop calls a connection that is gone a RuntimeError

@@ -82,8 +82,13 @@ _OPTIONS = {
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-def read_address(url: str) -> Address:
+def read_address(url: str, setting: str = "store_url", connections: int = CONNECTIONS) -> Address:
     """Read `postgresql://user:password@host:port/database?option=value`.
+
+    Args:
+        url: the address.
+        setting: the name of the setting it stands in, for the error.
+        connections: most of a process, where the address does not say.
 
     Raises:
         ConfigError: it is malformed, or an option is unknown; the password is not repeated.
@@ -91,42 +96,42 @@ def read_address(url: str) -> Address:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise ConfigError("setting 'store_url' must be postgresql://user:password@host:port/database") from error
-    _check_place(made)
+        raise ConfigError(f"setting {setting!r} must be postgresql://user:password@host:port/database") from error
+    _check_place(made, setting)
     if not made.database:
-        raise ConfigError(f"setting 'store_url' names no database: {made.render_as_string(hide_password=True)}")
-    options: dict[str, Any] = {}
+        raise ConfigError(f"setting {setting!r} names no database: {made.render_as_string(hide_password=True)}")
+    options: dict[str, Any] = {"connections": connections}
     for name, value in made.query.items():
         if name == "host":
             continue
         if name not in _OPTIONS:
             known = ", ".join((*_OPTIONS, "host"))
-            raise ConfigError(f"setting 'store_url': no option {name!r}; known: {known}")
+            raise ConfigError(f"setting {setting!r}: no option {name!r}; known: {known}")
         field, kind = _OPTIONS[name]
-        options[field] = _read_option(name, str(value), kind)
+        options[field] = _read_option(name, str(value), kind, setting)
     host = {name: value for name, value in made.query.items() if name == "host"}
     return Address(made.set(drivername="postgresql+asyncpg", query=host), **options)
 
 
-def _check_place(url: URL) -> None:
+def _check_place(url: URL, setting: str) -> None:
     """Refuse a host or a port that cannot be one, which drivers meet unprepared."""
     try:
         (url.host or "").encode("idna")
     except UnicodeError as error:
-        raise ConfigError(f"setting 'store_url': {url.host!r} cannot be the name of a host") from error
+        raise ConfigError(f"setting {setting!r}: {url.host!r} cannot be the name of a host") from error
     if url.port is not None and not 0 < url.port < 65536:
-        raise ConfigError(f"setting 'store_url': the port must be between 1 and 65535, got {url.port}")
+        raise ConfigError(f"setting {setting!r}: the port must be between 1 and 65535, got {url.port}")
 
 
-def _read_option(name: str, text: str, kind: Callable[[str], Any]) -> Any:
+def _read_option(name: str, text: str, kind: Callable[[str], Any], setting: str) -> Any:
     try:
         value = kind(text)
     except ValueError as error:
-        raise ConfigError(f"setting 'store_url': option {name!r} must be a number, got {text!r}") from error
+        raise ConfigError(f"setting {setting!r}: option {name!r} must be a number, got {text!r}") from error
     if kind is not str and not 0 < value < math.inf:
-        raise ConfigError(f"setting 'store_url': option {name!r} must be above 0, got {text!r}")
+        raise ConfigError(f"setting {setting!r}: option {name!r} must be above 0, got {text!r}")
     if name == "sslmode" and value not in _SSL_MODES:
-        raise ConfigError(f"setting 'store_url': option 'sslmode' must be one of {', '.join(_SSL_MODES)}, got {text!r}")
+        raise ConfigError(f"setting {setting!r}: option 'sslmode' must be one of {', '.join(_SSL_MODES)}, got {text!r}")
     return value
 
 
@@ -142,8 +147,9 @@ class PostgresqlDatabase(Database):
 
     remote = True
 
-    def __init__(self, url: str) -> None:
-        self._address = read_address(url)
+    def __init__(self, url: str, setting: str = "store_url", connections: int = CONNECTIONS) -> None:
+        """Take its address, and what `read_address` wants to know besides."""
+        self._address = read_address(url, setting, connections)
         self._engine = _engine(self._address)
         super().__init__(self._engine, self._engine, one_writer=False, touch=_TOUCH)
 

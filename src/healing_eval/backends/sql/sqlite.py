@@ -1,7 +1,8 @@
 """How is a SQLite file opened?
 
 WAL, so that readers never wait for the writer; synchronous=FULL, so that a commit has reached the disk when it returns
-and a 202 survives a power cut as well as a kill (NORMAL may lose the last commits with the power).
+and a 202 survives a power cut as well as a kill (NORMAL may lose the last commits with the power, which is enough for
+what can be found out again).
 """
 
 from __future__ import annotations
@@ -26,14 +27,19 @@ TOUCH = "PRAGMA user_version = 0"
 """Writes the file's first page, though it stays as it was; an update to the same value would write nothing."""
 
 
-def sqlite_database(url: str, last_write: LastWrite | None = None) -> Database:
+def sqlite_database(url: str, last_write: LastWrite | None = None, *, durable: bool = True) -> Database:
     """Make the database of `sqlite:///path`; three slashes before a relative path, four before an absolute one.
+
+    Args:
+        url: the address.
+        last_write: remembers how writes went.
+        durable: whether what is committed survives a power cut; that of a process it survives anyway.
 
     Raises:
         ConfigError: the address names no file.
     """
     path = _path_of(url)
-    reader, writer = _engine(path, writes=False), _engine(path, writes=True)
+    reader, writer = _engine(path, writes=False), _engine(path, writes=True, durable=durable)
     return Database(reader, writer, one_writer=True, touch=TOUCH, last_write=last_write)
 
 
@@ -62,7 +68,7 @@ def _path_of(url: str) -> Path:
     return Path(name)
 
 
-def _engine(path: Path, *, writes: bool) -> AsyncEngine:
+def _engine(path: Path, *, writes: bool, durable: bool = True) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=1 if writes else READERS,
@@ -78,7 +84,7 @@ def _engine(path: Path, *, writes: bool) -> AsyncEngine:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")

@@ -220,3 +220,13 @@ api_keys = Table(
     PrimaryKeyConstraint("key_id"),
     sqlite_with_rowid=False,
 )
+
+cached_results = Table(
+    "cached_results",
+    metadata,
+    _required("key", LargeBinary),  # a digest, made by who asks
+    _required("value", LargeBinary),
+    _required("expires_at", UtcTime),
+    PrimaryKeyConstraint("key"),
+)
+Index("ix_cached_results_expired", cached_results.c.expires_at)

@@ -1,0 +1,1 @@
+"""Where is it kept what was found before? One file per URL scheme."""
