@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bench.judges.sets import Item, JudgeSet
-from bench.judges.ways import Fitted, Said, error, ways
+from bench.judges.ways import Said, calibrated_alone, error, ways
 from healing_eval.evaluators.judge.ballots import Vote
 from healing_eval.evaluators.judge.correlation import Correlations
+from healing_eval.metaeval.intervals import Interval, t_quantile
 from healing_eval.metaeval.scoring import accuracy, auc, log_loss
 
 SEED = 17
@@ -36,10 +37,12 @@ class Measured(NamedTuple):
     cost: Figure | None
     relative_cost: Figure | None
     """To asking the strong judge about every item."""
+    gain: Interval | None = None
+    """How much less log-loss than the best judge alone; its bounds are over the items, which the splits share."""
 
 
 class Round(NamedTuple):
-    """One way on the test side of one split, in the order of `Measured`."""
+    """One way on the test side of one split, by the names of `Measured`."""
 
     log_loss: float | None
     accuracy: float | None
@@ -50,15 +53,56 @@ class Round(NamedTuple):
     relative_cost: float | None
 
 
+class Trials:
+    """What was seen of one way so far."""
+
+    def __init__(self) -> None:
+        self.rounds: list[Round] = []
+        self._losses: dict[str, list[float]] = {}
+
+    def add(self, one: Round, said: Sequence[tuple[Said, Item]]) -> None:
+        self.rounds.append(one)
+        for (value, _), item in said:
+            loss = None if value is None else log_loss([value], [item.truth])
+            if loss is not None:
+                self._losses.setdefault(item.name, []).append(loss)
+
+    def figures(self) -> dict[str, Figure | None]:
+        columns = zip(*self.rounds, strict=True)
+        return {name: _figure(column) for name, column in zip(Round._fields, columns, strict=True)}
+
+    def losses(self) -> dict[str, float]:
+        """Give the mean loss of each item over the splits that tested it."""
+        return {name: statistics.fmean(losses) for name, losses in self._losses.items()}
+
+
 def measure(judges: JudgeSet, splits: int, labels: int) -> list[Measured]:
     """Fit and test every way on each of the splits, which are the same in every run."""
-    rounds: dict[str, list[Round]] = {name: [] for name, _ in ways(judges)}
+    tried = {name: Trials() for name, _ in ways(judges)}
     for number in range(splits):
         labelled, rest = split(judges.items, labels, number)
         errors = correlations(judges, rest, of_errors=True)
         for name, way in ways(judges):
-            rounds[name].append(score(way(labelled), rest, judges.strong, errors))
-    return [Measured(name, *map(_figure, zip(*found, strict=True))) for name, found in rounds.items()]
+            fitted = way(labelled)
+            said = [(fitted.say(item), item) for item in rest]
+            tried[name].add(score(said, fitted.weights, judges.strong, errors), said)
+    alone = [tried[calibrated_alone(judge)].losses() for judge in judges.judges]
+    best = min(alone, key=lambda losses: statistics.fmean(losses.values()))
+    return [Measured(name, **found.figures(), gain=gain(found.losses(), best)) for name, found in tried.items()]
+
+
+def gain(losses: Mapping[str, float], best: Mapping[str, float]) -> Interval | None:
+    """Say how much less is lost than by the best judge alone, with the 95 % bounds of a mean of differences by item.
+
+    None for that judge itself. Which judge is best is known only afterwards, which favours it a little.
+    """
+    differences = [best[name] - loss for name, loss in losses.items() if name in best]
+    if len(differences) < 2 or not any(differences):
+        return None
+    n = len(differences)
+    mean = statistics.fmean(differences)
+    half = t_quantile(0.975, n - 1) * statistics.stdev(differences) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
 
 
 def split(items: Sequence[Item], labels: int, number: int) -> tuple[list[Item], list[Item]]:
@@ -75,19 +119,20 @@ def split(items: Sequence[Item], labels: int, number: int) -> tuple[list[Item], 
     return labelled, rest
 
 
-def score(fitted: Fitted, rest: Sequence[Item], strong: str, errors: Correlations) -> Round:
-    """Score one way where it gave a value; what it cost counts on all items."""
-    said = [(fitted.say(item), item) for item in rest]
+def score(
+    said: Sequence[tuple[Said, Item]], weights: Mapping[str, float] | None, strong: str, errors: Correlations
+) -> Round:
+    """Score answers where there is one; what they cost counts on all items."""
     values = [one.value for one, _ in said if one.value is not None]
     truths = [item.truth for one, item in said if one.value is not None]
     asks = {judge for one, _ in said for judge in one.asked}
     cost = _cost(said)
-    whole = _cost((Said(None, (strong,)), item) for item in rest)
+    whole = _cost((Said(None, (strong,)), item) for _, item in said)
     return Round(
         log_loss(values, truths),
         accuracy(values, truths),
         auc(zip(values, truths, strict=True)),
-        errors.effective_votes(fitted.weights) if fitted.weights else None,
+        errors.effective_votes(weights) if weights else None,
         statistics.fmean(strong in one.asked for one, _ in said) if strong in asks else None,
         cost,
         None if cost is None or not whole else cost / whole,

@@ -23,6 +23,7 @@ OPENROUTER = "https://openrouter.ai/api/v1"
 class Item(NamedTuple):
     """What all judges said of one item, and what is true."""
 
+    name: str
     group: str
     """Items of one group are on one side of a split."""
     truth: bool
@@ -55,6 +56,7 @@ def tau2(lines: Sequence[dict[str, Any]]) -> JudgeSet:
     """Four prompts of one model that pass or fail a conversation; the truth is the environment's reward."""
     items = [
         Item(
+            line["item_id"],
             line["split_key"],
             line["truth"] == 1,
             {judge: _passed(judge, said) for judge, said in line["judge"].items()},
@@ -80,6 +82,7 @@ def cascade(lines: Sequence[dict[str, Any]]) -> JudgeSet:
     prices = {judge: input_price(judge, url) for judge, url in judges.items()}
     items = [
         Item(
+            line["item_id"],
             line["split_key"],
             line["truth"] == 1,
             {judge: Vote(judge, _first_of(line["judge_probs"][judge])) for judge in judges},
@@ -108,6 +111,7 @@ def llmbar(lines: Sequence[dict[str, Any]]) -> JudgeSet:
     prices = {judge: _twice(input_price(served[judge], OPENAI)) if judge in served else None for judge in judges}
     items = [
         Item(
+            line["item_id"],
             line["split_key"],
             line["truth"] == 1,
             {judge: _in_both_orders(judge, line["judge_orders"].get(f"{judge}/Vanilla")) for judge in judges},

@@ -13,15 +13,18 @@ def lines(judges: JudgeSet, measured: Sequence[Measured]) -> Iterator[str]:
     """Write one table, and below it what holds for the set as a whole."""
     yield f"### {judges.name}: {len(judges.items)} items, true means that {judges.true_means}"
     yield ""
-    yield f"| way | log-loss | accuracy | AUC | effective votes | strong one asked | {judges.cost_unit} | × strong |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield (
+        "| way | log-loss | less than the best alone | accuracy | AUC | effective votes | strong one asked "
+        f"| {judges.cost_unit} | × strong |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in measured:
-        quality = (_spread(row.log_loss), _spread(row.accuracy), _spread(row.auc), _spread(row.effective_votes, 2))
+        quality = (_spread(row.log_loss), _gain(row), _spread(row.accuracy), _spread(row.auc))
         cost = (_cost(row.cost), "not known" if row.relative_cost is None else f"{row.relative_cost.mean:.3g}")
         share = "–" if row.asked_strong is None else f"{row.asked_strong.mean:.0%}"
-        yield f"| {' | '.join((row.way, *quality, share, *cost))} |"
+        yield f"| {' | '.join((row.way, *quality, _spread(row.effective_votes, 2), share, *cost))} |"
     yield ""
-    yield from _whole(judges)
+    yield " ".join(_whole(judges))
     yield ""
 
 
@@ -42,6 +45,10 @@ def _whole(judges: JudgeSet) -> Iterator[str]:
 
 def _spread(figure: Figure | None, digits: int = 3) -> str:
     return "–" if figure is None else f"{figure.mean:.{digits}f} ± {figure.spread:.{digits}f}"
+
+
+def _gain(row: Measured) -> str:
+    return "–" if row.gain is None else f"{row.gain.estimate:+.3f} ({row.gain.low:+.3f} to {row.gain.high:+.3f})"
 
 
 def _cost(figure: Figure | None) -> str:

@@ -48,7 +48,7 @@ def ways(judges: JudgeSet) -> Iterator[tuple[str, Way]]:
     yield "no judge: the share of true ones", base_rate
     for judge in judges.judges:
         yield f"{judge}, as it is", single(judge)
-        yield f"{judge}, calibrated", then_calibrated(single(judge))
+        yield calibrated_alone(judge), then_calibrated(single(judge))
     yield "majority vote", jury(judges.judges, "vote")
     yield "majority vote, calibrated", then_calibrated(jury(judges.judges, "vote"))
     yield "mean", jury(judges.judges, "mean")
@@ -61,6 +61,11 @@ def ways(judges: JudgeSet) -> Iterator[tuple[str, Way]]:
     yield f"cascade {one} → {judges.strong}", cascade((one,), judges.strong)
     yield f"cascade {one} → {judges.strong}, of calibrated", cascade((one,), judges.strong, calibrate=True)
     yield f"cascade mean of {one} and {other} → {judges.strong}", cascade((one, other), judges.strong)
+
+
+def calibrated_alone(judge: str) -> str:
+    """Name the way that asks this judge only."""
+    return f"{judge}, calibrated"
 
 
 def base_rate(labelled: Sequence[Item]) -> Fitted:

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from bench.judges.measure import Measured, correlations, equal_weights, measure, split
+from bench.judges.measure import Measured, correlations, equal_weights, gain, measure, split
 from bench.judges.sets import Item, JudgeSet, cascade, llmbar, tau2
 from bench.judges.table import lines
 from bench.judges.ways import cascade as cascade_of
@@ -29,7 +29,9 @@ def made_up(number: int = 240) -> JudgeSet:
             "copy": Vote("copy", cheap),
             "strong": Vote("strong", 0.95 if truth else 0.05),
         }
-        items.append(Item(f"group {place // 2}", truth, ballots, {"cheap": 1.0, "copy": None, "strong": 10.0}))
+        items.append(
+            Item(f"item {place}", f"group {place // 2}", truth, ballots, {"cheap": 1.0, "copy": None, "strong": 10.0})
+        )
     return JudgeSet("made up", "it is", ("cheap", "copy", "strong"), ("cheap", "copy"), "strong", "$", items)
 
 
@@ -75,6 +77,28 @@ def test_a_copy_adds_no_vote() -> None:
     assert found.effective_votes(equal_weights(judges)) is None
 
 
+def test_a_gain_over_the_best_alone_is_bounded_by_how_much_items_differ() -> None:
+    best = {"a": 0.5, "b": 0.7, "c": 0.9}
+
+    same = gain(best, best)
+    better = gain({"a": 0.4, "b": 0.6, "c": 0.9}, best)
+
+    assert same is None
+    assert better is not None
+    assert (better.estimate, better.n) == (pytest.approx(0.2 / 3), 3)
+    # Student's t with two degrees of freedom at .975 is 4.303; the differences .1, .1, 0 deviate by .0577
+    assert better.high - better.estimate == pytest.approx(4.303 * 0.057735 / 3**0.5, rel=1e-3)
+
+
+def test_the_best_judge_alone_is_what_others_are_measured_against() -> None:
+    found = by_way(measure(made_up(), splits=3, labels=100))
+
+    assert found["strong, calibrated"].gain is None
+    worse = found["cheap, calibrated"].gain
+    assert worse is not None
+    assert worse.high < 0
+
+
 def test_a_split_keeps_groups_whole_and_is_the_same_again() -> None:
     items = made_up().items
 
@@ -101,17 +125,20 @@ def test_labels_teach_only_what_is_learnt_from_them() -> None:
 
 def test_stored_answers_are_read_as_ballots() -> None:
     passed: dict[str, Any] = {
+        "item_id": "a",
         "split_key": "a",
         "truth": 0,
         "judge": {"quick": 1, "slow": None},
         "judge_cost_usd": {"slow": 0.02, "quick": 0.01},
     }
     preferred: dict[str, Any] = {
+        "item_id": "b",
         "split_key": "b",
         "truth": 1,
         "judge_probs": {"mistral-7b-instruct": [0.75, 0.25], "gpt-3.5-turbo": [0.25, 0.25], "gpt-4-turbo": [1, 0]},
     }
     swapped: dict[str, Any] = {
+        "item_id": "c",
         "split_key": "c",
         "truth": 2,
         "judge_orders": {
