@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bench.realdata.panel import DETERMINISTIC, judged
-from bench.realdata.rows import Row, auc, share
+from bench.realdata.rows import Row, share
+from healing_eval.metaeval.scoring import auc
 
 WITH_FAILURES = ("tau_bench", "tau2_bench", "agentdojo", "when2call")
 ALL_CORRECT = ("sgd", "gold_tool_dialogues")

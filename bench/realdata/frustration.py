@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bench.realdata.records import Record, records
-from bench.realdata.rows import Row, auc
+from bench.realdata.rows import Row
 from healing_eval.evaluators.coherence.context import Context
 from healing_eval.evaluators.coherence.frustration import frustration_risk
 from healing_eval.evaluators.coherence.options import Options
+from healing_eval.metaeval.scoring import auc
 
 SUBSETS = ("sgd", "mwoz", "ccpe", "redial")
 DISSATISFIED_BELOW = 2.67

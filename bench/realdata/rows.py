@@ -35,27 +35,6 @@ def share(flags: Sequence[bool]) -> float | None:
     return sum(flags) / len(flags) if flags else None
 
 
-def auc(scored: Iterable[tuple[float, bool]]) -> float | None:
-    """Give the probability that a true one scores above a false one, ties counted half; None without one of each.
-
-    Args:
-        scored: the score that should be high, and whether it is true.
-    """
-    ranked = sorted(scored)
-    positives = sum(truth for _, truth in ranked)
-    negatives = len(ranked) - positives
-    if not positives or not negatives:
-        return None
-    rank_sum, start = 0.0, 0
-    while start < len(ranked):
-        end = start
-        while end < len(ranked) and ranked[end][0] == ranked[start][0]:
-            end += 1
-        rank_sum += sum(truth for _, truth in ranked[start:end]) * (start + end + 1) / 2
-        start = end
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
-
-
 def markdown(rows: Iterable[Row]) -> str:
     """Write the rows as one table."""
     lines = ["| set | measure | n | value | target |", "|---|---|---|---|---|"]
