@@ -100,6 +100,8 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
     model_use: ModelUse | None
     """Which model served; null when none was asked."""
     evaluated_at: datetime | None
+    inclusion_probability: float
+    """With which probability the conversation was chosen for this evaluator, in (0, 1]."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> EvaluationView:
@@ -112,6 +114,7 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
             latency_seconds=evaluation.latency_seconds,
             model_use=evaluation.model_use,
             evaluated_at=evaluation.evaluated_at,
+            inclusion_probability=evaluation.inclusion_probability,
         )
 
 

@@ -124,11 +124,26 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="status
 Result = Findings | Abstention | Failure
 
 
+class ModelVote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one of several models said that were asked the same."""
+
+    asked: str
+    """The model or pool, as configured."""
+    value: float | None
+    """Its overall score in [0, 1]; None: it gave none, and `reason` says why."""
+    model: str | None = None
+    """The model that really answered, as the provider names it."""
+    deployment: str | None = None
+    reason: str = ""
+    cost_dollars: float | None = None
+    """None: not known, which is not 0."""
+
+
 class ModelUse(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which model served, and what it took."""
 
     model: str
-    """The model that really answered, as the provider names it."""
+    """The model that really answered, as the provider names it; of several the last."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     calls: int = 1
@@ -136,6 +151,18 @@ class ModelUse(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those of the input that the server had in its cache, at a lower price; None when it does not say."""
     cost_dollars: float | None = None
     """Of all calls together; None when the price of one is not known, which is not 0."""
+    provider: str | None = None
+    """Who served, as in `provider:model`."""
+    deployment: str | None = None
+    """Which deployment of the settings served."""
+    requests: int | None = None
+    """Sent for it, retries and other deployments included; None: not counted."""
+    seconds: float | None = None
+    """From question to answer, of all calls together, waits for turns left out; None: not measured."""
+    prompt_version: str | None = None
+    """Hash of rubric and instructions it was asked with."""
+    votes: tuple[ModelVote, ...] = ()
+    """Of each model, where several were asked."""
 
 
 class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,6 +178,8 @@ class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True):
     latency_seconds: float = 0.0
     model_use: ModelUse | None = None
     evaluated_at: datetime | None = None
+    inclusion_probability: float = 1.0
+    """With which probability this conversation was chosen to be evaluated by this evaluator, in (0, 1]."""
 
 
 class Missing(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse, ModelVote
 from healing_eval.domain.issue_types import SEVERITIES
 
 _KNOWN_SEVERITIES = frozenset(SEVERITIES)
@@ -60,13 +60,27 @@ def _flaw_of_use(use: Any) -> str | None:
         return None
     if not isinstance(use, ModelUse):
         return f"the evaluator's model_use is a {type(use).__name__}; expected ModelUse"
-    tokens = (use.input_tokens, use.output_tokens, use.cached_input_tokens)
-    if not all(map(_is_count, (use.calls, *(count for count in tokens if count is not None)))):
+    counts = (use.input_tokens, use.output_tokens, use.cached_input_tokens, use.requests)
+    if not all(map(_is_count, (use.calls, *(count for count in counts if count is not None)))):
         return "the evaluator's model_use counts something else than whole numbers from 0"
-    cost: Any = use.cost_dollars
-    if cost is None or (isinstance(cost, int | float) and not isinstance(cost, bool) and 0.0 <= cost < inf):
+    if not _is_amount(use.seconds):
+        return f"the evaluator's model_use took {use.seconds!r} seconds; expected a number from 0, or None"
+    if not _is_amount(use.cost_dollars):
+        return f"the evaluator's cost_dollars is {use.cost_dollars!r}; a cost is a number from 0, or None"
+    return _flaw_of_votes(use.votes)
+
+
+def _is_amount(value: Any) -> bool:
+    """Whether it is a number from 0, or None for not known."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < inf)
+
+
+def _flaw_of_votes(votes: Any) -> str | None:
+    if not votes:
         return None
-    return f"the evaluator's cost_dollars is {cost!r}; a cost is a number from 0, or None"
+    if not all(isinstance(vote, ModelVote) and (vote.value is None or _is_share(vote.value)) for vote in votes):
+        return "the evaluator's votes are something else than scores in [0, 1], or None, of models"
+    return None
 
 
 def _flaw_of_texts(texts: Iterable[str]) -> str | None:

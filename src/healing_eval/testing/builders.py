@@ -19,7 +19,7 @@ from healing_eval.domain.conversation import (
     TurnId,
     conversation_key,
 )
-from healing_eval.domain.evaluation import Evaluation, Findings, Issue, Result, Score, issue
+from healing_eval.domain.evaluation import Evaluation, Findings, Issue, ModelUse, ModelVote, Result, Score, issue
 from healing_eval.domain.issue_types import ISSUE_TYPES
 from healing_eval.domain.revision import Submission
 from healing_eval.formats.item import LocalItem, read_item, read_local_item
@@ -189,3 +189,9 @@ def an_evaluation(
     key = conversation if isinstance(conversation, bytes) else conversation.key
     found = Findings(overall, (Score("helpfulness", overall, "as measured"),), tuple(issues))
     return Evaluation(key, evaluator, version, result or found)
+
+
+def a_model_use() -> ModelUse:
+    """Build one in which everything is said, two votes included, one of them missing."""
+    votes = (ModelVote("openai:x", 0.25, "x-1", "eu", "", 0.1), ModelVote("cheap", None, reason="down"))
+    return ModelUse("gpt-x", 10, 20, 2, 5, 0.000125, "openai", "eu", 3, 0.75, "abc", votes)

@@ -38,6 +38,7 @@ from healing_eval.ports.ledger import LaneResult, Ledger
 from healing_eval.testing.builders import (
     PROJECT,
     a_conversation,
+    a_model_use,
     a_submission,
     a_turn,
     an_evaluation,
@@ -305,10 +306,10 @@ class LedgerContract(OpenedLedger):
             an_issue("other", turn_id=None),
         )
         findings = Findings(0.25, (Score("tone", 0.1, "☃"), Score("b", 1.0)), issues, "because", 0.75)
-        use, unpriced = ModelUse("gpt-x", 10, 20, 2, 5, 0.000125), ModelUse("gpt-y", 1)
+        use, unpriced = a_model_use(), ModelUse("gpt-y", 1)
         sent = (
             Evaluation(key.conversation_key, "a", "1", findings, False, 1.5, use, now),
-            Evaluation(key.conversation_key, "b", "1", Abstention("no tools"), True, 0.0, None, now),
+            Evaluation(key.conversation_key, "b", "1", Abstention("no tools"), True, 0.0, None, now, 0.125),
             Evaluation(key.conversation_key, "c", "1", Failure("no", "Oops", True, "{'a"), False, 0, unpriced, now),
             Evaluation(key.conversation_key, "d", "1", Failure("down", "Down"), evaluated_at=now),
         )

@@ -33,6 +33,7 @@ from healing_eval.domain.evaluation import (
     Issue,
     Missing,
     ModelUse,
+    ModelVote,
     Result,
     Score,
     Verdict,
@@ -133,18 +134,20 @@ def evaluation_row(place: RevisionPlace, lane: str, evaluation: Evaluation, now:
         evaluation.deterministic,
         evaluation.latency_seconds,
         *(_NO_MODEL if use is None else _use_columns(use)),
+        None if evaluation.inclusion_probability == 1 else evaluation.inclusion_probability,
         evaluation.evaluated_at or now,
         place.bucket,
     )
 
 
-_NO_MODEL = (None,) * 6
+_NO_MODEL = (None,) * 12
 
 
 def _use_columns(use: ModelUse) -> Row:
-    """Write the columns from `model` to `cost_dollars`."""
+    """Write the columns from `model` to `votes`."""
     counted = use.input_tokens, use.output_tokens, use.calls, use.cached_input_tokens
-    return free(use.model), *counted, use.cost_dollars
+    served = free(use.provider), use.deployment, use.requests, use.seconds, use.prompt_version
+    return free(use.model), *counted, use.cost_dollars, *served, as_json(use.votes) if use.votes else None
 
 
 def _result_columns(result: Result) -> Row:
@@ -238,6 +241,12 @@ def read_evaluation(row: AnyRow, issues: Sequence[Issue]) -> Evaluation:
             row.model_calls,
             row.cached_input_tokens,
             row.cost_dollars,
+            row.provider,
+            row.deployment,
+            row.model_requests,
+            row.model_seconds,
+            row.prompt_version,
+            () if row.votes is None else msgspec.convert(row.votes, tuple[ModelVote, ...]),
         )
     return Evaluation(
         conversation_key=row.conversation_key,
@@ -248,6 +257,7 @@ def read_evaluation(row: AnyRow, issues: Sequence[Issue]) -> Evaluation:
         latency_seconds=row.latency_seconds,
         model_use=use,
         evaluated_at=row.evaluated_at,
+        inclusion_probability=1.0 if row.inclusion_probability is None else row.inclusion_probability,
     )
 
 

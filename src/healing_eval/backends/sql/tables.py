@@ -137,6 +137,13 @@ evaluations = _of_a_revision(
     Column("model_calls", Integer),
     Column("cached_input_tokens", BigInteger),
     Column("cost_dollars", Float),
+    Column("provider", FreeText),
+    Column("deployment", Text),
+    Column("model_requests", Integer),
+    Column("model_seconds", Float),
+    Column("prompt_version", Text),
+    Column("votes", Json),
+    Column("inclusion_probability", Float),  # null: 1
     _required("evaluated_at", UtcTime),
 )
 
