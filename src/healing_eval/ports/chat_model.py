@@ -30,6 +30,19 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How long the call may wait for its turn under a limit before that; infinite: as long as it takes."""
     about: bytes | None = None
     """Key of the conversation it is asked about, to whose trace the call belongs. None: none, or several."""
+    logprobs: bool = False
+    """Ask for the probability of each token of the answer, where the server gives it."""
+
+
+class TokenLogprob(msgspec.Struct, frozen=True):
+    """One token of an answer, and how likely the model held it to be, given all that stood before."""
+
+    token: str
+    """Its text as the server writes it; a part of a character is written in ways that differ."""
+    logprob: float
+    """Natural logarithm of its probability: at most 0, at least -9999, which stands for anything less."""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens at this place with the same of theirs, at most 20; mostly the token itself is among them."""
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +61,8 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     requests: int = 1
     """Sent until this answer came, retries included."""
+    token_logprobs: tuple[TokenLogprob, ...] | None = None
+    """The first tokens of the answer, at most 4,096; None: not asked for, not given, or not to be believed."""
     cost_dollars: float | None = None
     """Filled in by `gateway.priced`. None: not known, which is not 0."""
 
