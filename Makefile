@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 SOURCES := src tests bench tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts docs fix requirements image-check bench chaos clean
+.PHONY: help setup demo test check lint types contracts docs fix requirements image-check bench chaos vllm clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,10 @@ bench: setup ## print every figure we claim (minutes; HEALING_EVAL_REALDATA_DIR 
 chaos: setup $(VENV)/.servers ## break every part on purpose, and count what is lost (half an hour)
 	@sh tools/install-servers.sh faketime
 	@$(BIN)/python -m bench.chaos
+
+vllm: setup ## ask a real vLLM with a tiny random model (VLLM=a Python that has vLLM, see CONTRIBUTING.md)
+	@test -n "$(VLLM)" || { echo "say where: make vllm VLLM=FOLDER/bin/python; CONTRIBUTING.md says how to make it"; exit 2; }
+	@HEALING_EVAL_VLLM="$(VLLM)" $(BIN)/pytest -m vllm
 
 clean: ## remove what the recipes made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -155,7 +155,7 @@ _OPEN_ENDED = (
 )
 """What goes on with names that plug-ins or providers choose."""
 
-FOR_TESTS_ONLY = frozenset({f"{PREFIX}REALDATA_DIR"})
+FOR_TESTS_ONLY = frozenset({f"{PREFIX}REALDATA_DIR", f"{PREFIX}VLLM"})
 """Names that tests and benchmarks read; the product ignores them."""
 
 

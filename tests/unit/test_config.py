@@ -64,8 +64,9 @@ def test_a_typo_in_the_environment_is_an_error_that_names_it(monkeypatch: pytest
         read_settings()
 
 
-def test_the_folder_of_real_data_is_no_setting_of_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEALING_EVAL_REALDATA_DIR", "somewhere")
+@pytest.mark.parametrize("name", ["REALDATA_DIR", "VLLM"])
+def test_what_only_tests_read_is_no_setting_of_the_product(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"HEALING_EVAL_{name}", "somewhere")
 
     assert read_settings().port == 8080
 

@@ -30,6 +30,19 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How long the call may wait for its turn under a limit before that; infinite: as long as it takes."""
     about: bytes | None = None
     """Key of the conversation it is asked about, to whose trace the call belongs. None: none, or several."""
+    logprobs: bool = False
+    """Ask for the probability of each token of the answer, where the server gives it."""
+
+
+class TokenLogprob(msgspec.Struct, frozen=True):
+    """One token of an answer, and how likely the model held it to be, given all that stood before."""
+
+    token: str
+    """Its text as the server writes it; a part of a character is written in ways that differ."""
+    logprob: float
+    """Natural logarithm of its probability: at most 0, at least -9999, which stands for anything less."""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens at this place with the same of theirs, at most 20; mostly the token itself is among them."""
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +67,8 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who serves there, as in `provider:model`; filled in by `gateway.router`."""
     seconds: float | None = None
     """From the question to the answer, without the wait for a turn; None: not measured."""
+    token_logprobs: tuple[TokenLogprob, ...] | None = None
+    """The first tokens of the answer, at most 4,096; None: not asked for, not given, or not to be believed."""
     cost_dollars: float | None = None
     """Filled in by `gateway.priced`. None: not known, which is not 0."""
 

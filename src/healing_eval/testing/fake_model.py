@@ -6,10 +6,12 @@ with FakeModel() as fake: ...`. By itself: `python -m healing_eval.testing.fake_
 
 Modes, beside those of `fake_answers`: ok, gullible, any status such as 429 or 500, hang, reset, not_chat, huge (5 MB),
 odd_usage (tokens are counted as -1), flaky and flaky429 (the first try of each prompt fails), and as_told: each prompt
-says its own mode, as `fault:500`, or `fault:500@10` for one call in ten. Not in Ollama's: parts (the text comes in
-parts), cached (half of the prompt's tokens came from a cache, a quarter went into it). Only in OpenAI's: no_json_schema
-(refuses `json_schema`), no_response_format (refuses it in any form). Only in Anthropic's: no_forced_tool and
-no_temperature (refuses these), refuses (the model declines). Only in Ollama's: no_schema, no_format (refuses these).
+says its own mode, as `fault:500`, or `fault:500@10` for one call in ten. Not in Anthropic's, which knows none:
+no_logprobs (OpenAI's refuses them, Ollama's overlooks them, as before version 0.12.11), odd_logprobs. Not in Ollama's:
+parts (the text comes in parts), cached (half of the prompt's tokens came from a cache, a quarter went into it). Only in
+OpenAI's: no_json_schema (refuses `json_schema`), no_response_format (refuses it in any form). Only in Anthropic's:
+no_forced_tool and no_temperature (refuses these), refuses (the model declines). Only in Ollama's: no_schema, no_format
+(refuses these).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import sys
 from collections import Counter
 from typing import Any, Self
 
-from healing_eval.testing import fake_anthropic, fake_ollama
+from healing_eval.testing import fake_anthropic, fake_logprobs, fake_ollama
 from healing_eval.testing.fake_answers import honest, spoiled
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
@@ -198,6 +200,8 @@ def _refused(mode: str, payload: dict[str, Any]) -> Reply | None:
     asked_for = payload.get("response_format", {}).get("type")
     if (mode == "no_json_schema" and asked_for == "json_schema") or (mode == "no_response_format" and asked_for):
         return 400, {"error": {"message": f"response_format {asked_for!r} is not supported"}}
+    if mode == "no_logprobs" and payload.get("logprobs"):
+        return 400, {"error": {"message": "Unsupported parameter: 'logprobs' is not supported with this model."}}
     return (200, {"hello": "world"}) if mode == "not_chat" else None
 
 
@@ -216,12 +220,15 @@ def _completion(payload: dict[str, Any], text: str, mode: str) -> dict[str, Any]
         usage["prompt_tokens_details"] = {"cached_tokens": prompt_tokens // 2, "cache_write_tokens": prompt_tokens // 4}
     if mode == "odd_usage":
         usage = {"prompt_tokens": -1, "completion_tokens": 10**30, "prompt_tokens_details": "few"}
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    if payload.get("logprobs"):
+        choice["logprobs"] = {"content": fake_logprobs.listed(text, mode, payload.get("top_logprobs", 0))}
     return {
         "id": "fake",
         "object": "chat.completion",
         "created": 0,
         "model": "fake-1",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [choice],
         "usage": usage,
     }
 

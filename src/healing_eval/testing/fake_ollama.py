@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from healing_eval.testing import fake_logprobs
+
 PATH = "/api/chat"
 
 Reply = tuple[int, Any]
@@ -31,6 +33,9 @@ def reply(payload: dict[str, Any], text: str, mode: str) -> dict[str, Any]:
     }
     if mode == "odd_usage":
         counted = {"prompt_eval_count": -1, "eval_count": 10**30}
+    given = {}
+    if payload.get("logprobs") and mode != "no_logprobs":
+        given = {"logprobs": fake_logprobs.listed(text, mode, payload.get("top_logprobs", 0))}
     return {
         "model": "fake-1",
         "created_at": "1970-01-01T00:00:00Z",
@@ -39,4 +44,5 @@ def reply(payload: dict[str, Any], text: str, mode: str) -> dict[str, Any]:
         "done_reason": "stop",
         "total_duration": 1,
         **counted,
+        **given,
     }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
+from healing_eval.backends.chat_model.logprobs import TOP_LOGPROBS, decode_with_nan, read_logprobs
 from healing_eval.backends.chat_model.over_http import MAX_MODEL_NAME, Endpoint, HttpChat, host_of, tokens
 from healing_eval.errors import ConfigError, UnreadableVerdict
 from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
@@ -20,11 +21,14 @@ class _Dialect(msgspec.Struct, frozen=True):
     """What this server is known to understand; learned from its refusals, once."""
 
     format: Literal["schema", "json", "none"] = "schema"
+    logprobs: bool = True
 
     def adapted(self, complaint: str) -> _Dialect | None:
+        if self.logprobs and "logprobs" in complaint.lower():
+            return msgspec.structs.replace(self, logprobs=False)
         if self.format == "none" or not any(word in complaint for word in ("format", "schema", "grammar")):
             return None
-        return _Dialect("json" if self.format == "schema" else "none")
+        return msgspec.structs.replace(self, format="json" if self.format == "schema" else "none")
 
 
 class _Said(msgspec.Struct):
@@ -37,6 +41,8 @@ class _Reply(msgspec.Struct):
     done_reason: str | None = None
     prompt_eval_count: Any = None
     eval_count: Any = None
+    logprobs: msgspec.Raw = msgspec.Raw()
+    """Since version 0.12.11; those before overlook that they are asked for."""
 
 
 _decoder = msgspec.json.Decoder(_Reply)
@@ -75,13 +81,15 @@ class OllamaChat(HttpChat[_Dialect]):
                 "num_ctx": self.context_tokens,
             },
         }
+        if request.logprobs and dialect.logprobs:
+            payload |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         if request.schema is not None and dialect.format != "none":
             payload["format"] = request.schema if dialect.format == "schema" else "json"
         return payload
 
     def _read(self, body: bytes, requests: int) -> ChatAnswer:
         try:
-            reply = _decoder.decode(body)
+            reply = decode_with_nan(_decoder, body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             text = body.decode("utf-8", "replace")
             raise UnreadableVerdict("the server's answer is no reply of a chat", raw_answer=text) from error
@@ -92,4 +100,5 @@ class OllamaChat(HttpChat[_Dialect]):
             output_tokens=tokens(reply.eval_count),
             finish_reason=reply.done_reason,
             requests=requests,
+            token_logprobs=read_logprobs(reply.logprobs),
         )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from healing_eval.backends.chat_model.logprobs import TOP_LOGPROBS, decode_with_nan, read_logprobs
 from healing_eval.backends.chat_model.over_http import (
     MAX_MODEL_NAME,
     Endpoint,
@@ -17,7 +18,7 @@ from healing_eval.backends.chat_model.over_http import (
     tokens,
 )
 from healing_eval.errors import ConfigError, ModelRefused, UnreadableVerdict
-from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
+from healing_eval.ports.chat_model import ChatAnswer, ChatRequest, TokenLogprob
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_CONTEXT_TOKENS = 128_000
@@ -42,9 +43,12 @@ class _Dialect(msgspec.Struct, frozen=True):
     format: Literal["json_schema", "json_object", "none"] = "json_schema"
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: bool = True
+    logprobs: bool = True
 
     def adapted(self, complaint: str) -> _Dialect | None:
         """Give the next simpler dialect for a refusal; None if the refusal is about something else."""
+        if self.logprobs and "logprobs" in complaint.lower():
+            return msgspec.structs.replace(self, logprobs=False)
         if self.limit == "max_tokens" and "max_tokens" in complaint:
             return msgspec.structs.replace(self, limit="max_completion_tokens")
         if self.temperature and "temperature" in complaint:
@@ -77,9 +81,20 @@ class _Message(msgspec.Struct):
         return bool(self.refusal) or any(isinstance(part, _Part) and part.refusal for part in parts)
 
 
+class _Logprobs(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw()
+
+
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = msgspec.Raw()
+
+    def tokens(self) -> tuple[TokenLogprob, ...] | None:
+        try:
+            return read_logprobs(_logprobs_decoder.decode(self.logprobs).content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
 
 class _Usage(msgspec.Struct):
@@ -100,6 +115,7 @@ class _Completion(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Completion)
+_logprobs_decoder = msgspec.json.Decoder(_Logprobs)
 
 
 class OpenAIChat(HttpChat[_Dialect]):
@@ -134,6 +150,8 @@ class OpenAIChat(HttpChat[_Dialect]):
         }
         if dialect.temperature:
             payload["temperature"] = request.temperature
+        if request.logprobs and dialect.logprobs:
+            payload |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         if request.schema is not None and dialect.format == "json_schema":
             schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
             payload["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -144,7 +162,7 @@ class OpenAIChat(HttpChat[_Dialect]):
     def _read(self, body: bytes, requests: int) -> ChatAnswer:
         text = body.decode("utf-8", "replace")
         try:
-            completion = _decoder.decode(body)
+            completion = decode_with_nan(_decoder, body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnreadableVerdict("the server's answer is no chat completion", raw_answer=text) from error
         if not completion.choices:
@@ -164,6 +182,7 @@ class OpenAIChat(HttpChat[_Dialect]):
             output_tokens=tokens(usage.completion_tokens),
             finish_reason=choice.finish_reason,
             requests=requests,
+            token_logprobs=choice.tokens(),
         )
 
 

@@ -23,6 +23,8 @@ from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
 
 CONNECTIONS = 512
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504, 529})
+FORM_STATUS = frozenset({400, 403, 422})
+"""With which servers refuse the form of a request; OpenAI answers 403 where a model gives no log-probabilities."""
 NOT_ADMITTED_STATUS = frozenset({401, 403, 404})
 MAX_ADAPTATIONS = 5
 MAX_MESSAGE = 300
@@ -100,7 +102,7 @@ class HttpChat(ABC, Generic[D]):
             dialect = self._dialect
             sent.requests += 1
             status, body, headers = await self._post(self._payload(request, dialect), sent)
-            if status == 400 and (simpler := dialect.adapted(complaint(body))) is not None:
+            if status in FORM_STATUS and (simpler := dialect.adapted(complaint(body))) is not None:
                 if self._dialect == dialect:  # else another call has learned something meanwhile
                     self._dialect = simpler
                 continue

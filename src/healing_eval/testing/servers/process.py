@@ -86,7 +86,10 @@ def wait_until_ready(is_ready: Callable[[], object], what: str, seconds: float =
 
 
 class Process:
-    """One server. `user` is whom to become where we are root, since some refuse to run as root."""
+    """One server. `user` is whom to become where we are root, since some refuse to run as root.
+
+    `orphan_signal` is what it gets when we die: one that has children of its own must be let end them.
+    """
 
     def __init__(
         self,
@@ -95,9 +98,10 @@ class Process:
         *,
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        orphan_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
         identity = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user and os.geteuid() == 0 else []
-        self.command = ["setpriv", *identity, "--pdeathsig", "KILL", "--", *map(str, command)]
+        self.command = ["setpriv", *identity, "--pdeathsig", orphan_signal.name[3:], "--", *map(str, command)]
         self.folder = folder
         self._stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None

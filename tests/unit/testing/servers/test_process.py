@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +64,30 @@ def test_what_never_becomes_ready_says_what_the_last_error_was() -> None:
         wait_until_ready(lambda: 1 / 0, "the moon", 0.1)
 
     assert time.monotonic() - started < 5
+
+
+ENDS_ITS_OWN = """
+import signal, subprocess, sys
+child = subprocess.Popen(["sleep", "600"])
+def end(*_):
+    child.kill(); child.wait(); print("ended its own", flush=True); sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("serves", flush=True)
+signal.pause()
+"""
+STARTS_IT_AND_DIES = """
+import os, signal, sys
+from pathlib import Path
+from healing_eval.testing.servers.process import Process, wait_until_ready
+server = Process([sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), orphan_signal=signal.SIGTERM)
+server.start()
+wait_until_ready(lambda: "serves" in server.log(), "the server")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_orphan_may_end_its_own_children(tmp_path: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", STARTS_IT_AND_DIES, ENDS_ITS_OWN, str(tmp_path)], check=False)
+
+    assert died.returncode == -signal.SIGKILL
+    wait_until_ready(lambda: "ended its own" in (tmp_path / "log").read_text(), "the end of the orphan", 10)
