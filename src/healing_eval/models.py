@@ -30,9 +30,12 @@ class Site(msgspec.Struct, frozen=True):
     """Whether nobody wrote it down: the provider's own address and key."""
 
 
-def models_of(settings: Settings, evaluator: str) -> tuple[str, ...]:
-    """Name the models an evaluator asks, as configured; () if there is none."""
-    named = settings.models.get(evaluator, settings.judge.model)
+def models_of(settings: Settings, evaluator: str, *, opt_in: bool = False) -> tuple[str, ...]:
+    """Name the models an evaluator asks, as configured; () if there is none.
+
+    With `opt_in` it asks only what is named for it.
+    """
+    named = settings.models.get(evaluator, None if opt_in else settings.judge.model)
     if named is None:
         return ()
     return (named,) if isinstance(named, str) else tuple(named)

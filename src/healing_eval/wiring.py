@@ -38,6 +38,8 @@ class Panel(msgspec.Struct, frozen=True):
     rules: VerdictRules
     models: Mapping[str, tuple[ChatModel, ...]] = {}
     """Evaluator to what it asks; one that asks none is not in it."""
+    cache: Cache | None = None
+    """Where results of those that ask are remembered; None if they are not."""
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -73,6 +75,8 @@ class Panel(msgspec.Struct, frozen=True):
         """Let go of the models' connections."""
         for model in {id(model): model for models in self.models.values() for model in models}.values():
             await model.close()
+        if self.cache is not None:
+            await self.cache.close()
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -119,34 +123,78 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
     for name in [*settings.evaluators, *settings.models, *settings.verdict.weights, *only]:
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
-    chosen = [name for name in known if not only or name in only]
-    models = _build_models(settings, chosen, tracer)
-    evaluators = tuple(_build_evaluator(name, settings, models[name]) for name in chosen)
+    classes = {name: _load_evaluator(name) for name in known}
+    chosen = [name for name, loaded in classes.items() if (name in only if only else _is_wanted(loaded, settings))]
+    models = _build_models(settings, classes, chosen, tracer)
+    cache = build_cache(settings) if any(models.values()) else None
+    parts = _Parts(settings, classes, models, cache)
+    evaluators = tuple(parts.build(name) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked})
+    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache)
+
+
+def _is_wanted(loaded: type, settings: Settings) -> bool:
+    """Whether an evaluator is on the panel: all are but those that are asked only where a model is named for them."""
+    return not getattr(loaded, "opt_in", False) or getattr(loaded, "name", None) in settings.models
 
 
 def _build_models(
-    settings: Settings, evaluators: Sequence[str], tracer: Tracer | None
+    settings: Settings, classes: Mapping[str, type], chosen: Sequence[str], tracer: Tracer | None
 ) -> dict[str, tuple[ChatModel, ...]]:
     """Make what each evaluator asks; those that ask the same share it."""
+    asked = {name: models_of(settings, name, opt_in=getattr(classes[name], "opt_in", False)) for name in chosen}
     made: dict[str, ChatModel] = {}
-    for evaluator in evaluators:
-        for name in models_of(settings, evaluator):
-            if name not in made:
-                router = build_router(settings, name)
-                made[name] = router if tracer is None else traced_model(router, tracer)
-    return {evaluator: tuple(made[name] for name in models_of(settings, evaluator)) for evaluator in evaluators}
+    for name in dict.fromkeys(name for names in asked.values() for name in names):
+        router = build_router(settings, name)
+        made[name] = router if tracer is None else traced_model(router, tracer)
+    return {evaluator: tuple(made[name] for name in names) for evaluator, names in asked.items()}
 
 
-def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel]) -> Evaluator:
+class _Parts:
+    """Builds evaluators of what they are made of; each is made once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        classes: Mapping[str, type],
+        models: Mapping[str, Sequence[ChatModel]],
+        cache: Cache | None,
+    ) -> None:
+        self._settings = settings
+        self._classes = classes
+        self._models = models
+        self._cache = cache
+        self._built: dict[str, Evaluator] = {}
+
+    def build(self, name: str) -> Evaluator:
+        if name not in self._built:
+            loaded, models = self._classes[name], self._models.get(name, ())
+            facts_from = str(getattr(loaded, "facts_from", None))
+            checks = self.build(facts_from) if models and facts_from in self._classes else None
+            results = build_results(self._settings, self._cache, name) if models else None
+            self._built[name] = _build_evaluator(loaded, name, self._settings, models, checks, results)
+        return self._built[name]
+
+
+def _load_evaluator(name: str) -> type:
     loaded = plugins.load(plugins.EVALUATORS, name)
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
+    return loaded
+
+
+def _build_evaluator(
+    loaded: type,
+    name: str,
+    settings: Settings,
+    models: Sequence[ChatModel],
+    checks: Evaluator | None,
+    results: Results | None,
+) -> Evaluator:
     sites = [site for model in models for site in sites_of(settings, model.name)]
     wait_seconds = settings.judge.wait_seconds if any(map(is_limited, sites)) else 0.0
     setup = EvaluatorSetup(
@@ -155,6 +203,8 @@ def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel])
         settings.judge.timeout_seconds,
         wait_seconds,
         more_models=tuple(models[1:]),
+        checks=checks,
+        results=results,
     )
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:

@@ -83,6 +83,11 @@ def turn_line(turn: Turn, *, characters: int | None = None) -> Line:
     return _line(record)
 
 
+def record_line(record: dict[str, Any]) -> Line:
+    """Write something about the conversation that is none of its turns."""
+    return _line(record)
+
+
 def tool_call_record(call: ToolCall) -> dict[str, Any]:
     """Give what a judge may see of a tool call."""
     record: dict[str, Any] = {"tool_name": call.tool_name, "parameters": call.parameters}
