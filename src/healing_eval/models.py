@@ -105,12 +105,25 @@ def build_prices(settings: Settings, site: Site, model: ChatModel) -> Prices:
     return Prices(model.name, address, own, agreed)
 
 
+def quoted_prices(settings: Settings, site: Site) -> Prices:
+    """Make what knows the price of a deployment that nobody is going to ask, so that no key is needed.
+
+    Raises:
+        ConfigError: there is no such provider, or its address is none.
+    """
+    return build_prices(settings, site, _build_client(settings, site, with_key=False))
+
+
 def is_limited(site: Site) -> bool:
     """Whether questions to it wait for their turn."""
     return site.settings.requests_per_minute is not None or site.settings.tokens_per_minute is not None
 
 
-def _build_client(settings: Settings, site: Site) -> ChatModel:
+_NO_KEY = "none"
+"""Stands for the key of a client that asks nothing."""
+
+
+def _build_client(settings: Settings, site: Site, *, with_key: bool = True) -> ChatModel:
     provider, _, model = site.settings.model.partition(":")
     known = plugins.found(plugins.CHAT_MODEL)
     setting = _asked_by(settings, site.name) if site.is_implied else f"deployments.{site.name}.model"
@@ -118,7 +131,7 @@ def _build_client(settings: Settings, site: Site) -> ChatModel:
         raise ConfigError(f"setting {setting!r}: no provider {provider!r}; known: {', '.join(known)}")
     loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
     try:
-        return loaded.create(model, _environment_of(site, loaded))
+        return loaded.create(model, _environment_of(site, loaded) if with_key else _keyless_environment(site, loaded))
     except ConfigError as error:
         raise error if site.is_implied else ConfigError(f"deployments.{site.name}: {error}") from error
 
@@ -139,6 +152,13 @@ def _environment_of(site: Site, provider: type[ChatModel]) -> dict[str, str]:
             raise ConfigError(f"deployments.{site.name}.{setting}: {name} models have no such setting")
         environment[variable] = value if setting == "url" else _key(environment, value, site)
     return environment
+
+
+def _keyless_environment(site: Site, provider: type[ChatModel]) -> dict[str, str]:
+    """Give the same with nothing for a key, whether there is one or not."""
+    keyless = Site(site.name, site.settings.model_copy(update={"key_variable": None}), site.is_implied)
+    environment, variable = _environment_of(keyless, provider), getattr(provider, "key_variable", None)
+    return environment if variable is None else environment | {variable: _NO_KEY}
 
 
 def _key(environment: dict[str, str], variable: str, site: Site) -> str:

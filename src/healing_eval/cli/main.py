@@ -35,6 +35,7 @@ VERBS = {
     "delete": Verb("healing_eval.cli.delete:delete", "Delete a conversation, or a project, for good."),
     "migrate": Verb("healing_eval.cli.migrate:migrate", "Bring the store's schema up to date, or check that it is."),
     "keys": Verb("healing_eval.cli.keys:keys", "Create, list and revoke API keys."),
+    "advise": Verb("healing_eval.cli.advise.group:advise", "Say what another choice would cost or save."),
     "settings": Verb("healing_eval.cli.settings:settings", "Show every setting, its value and where it came from."),
     "plugins": Verb("healing_eval.cli.plugins:plugins", "Show every plug-in, where it came from and what it needs."),
     "doctor": Verb("healing_eval.cli.doctor:doctor", "Check that this machine and these settings can work."),
