@@ -145,8 +145,16 @@ def build_prices(settings: Settings, model: ChatModel) -> Prices:
     return Prices(model.name, getattr(model, "base_url", None), own)  # plug-ins may be older than the attribute
 
 
-def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
-    """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
+def build_panel(
+    settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None, model: ChatModel | None = None
+) -> Panel:
+    """Make every evaluator, with its options and weight.
+
+    Args:
+        settings: where options, weights and the model are set.
+        only: names of those to make; none for all.
+        tracer: takes the spans they leave, if any.
+        model: to ask instead of the configured one.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
@@ -156,7 +164,7 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
     for name in [*settings.evaluators, *settings.verdict.weights, *only]:
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
-    model = build_model(settings)
+    model = model or build_model(settings)
     if tracer is not None and model is not None:
         model = traced_model(model, tracer)
     chosen = [name for name in known if not only or name in only]

@@ -26,7 +26,7 @@ from healing_eval.evaluators.judge.window import Window, choose_window
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it whenever the same conversation may be judged differently."""
 
 ASKINGS = 3
@@ -45,7 +45,21 @@ GRACE_SECONDS = 1.0
 
 _WORD = re.compile(r"\w")
 _OPENERS = frozenset(
-    {"thought process", "solution", "let's solve this problem step by step", "let's think step by step"}
+    {
+        "thought process",
+        "let's solve this problem step by step",
+        "let's think step by step",
+        "answer",
+        "final answer",
+        "solution",
+        "lösung",
+        "respuesta",
+        "solución",
+        "réponse",
+        "解",
+        "解答",
+        "かいせつ",
+    }
 )
 """Openings without content that models are known to grade as correct. Source: arXiv 2507.08794."""
 
@@ -210,7 +224,9 @@ def _says_something(turn: Turn) -> bool:
         return False
     if turn.tool_calls:
         return True
-    return bool(_WORD.search(turn.content)) and turn.content.strip(" \t\r\n.:!*#").casefold() not in _OPENERS
+    return (
+        bool(_WORD.search(turn.content)) and turn.content.strip(" \t\r\n.:!*#\uff1a\u3002").casefold() not in _OPENERS
+    )
 
 
 def _remarks(window: Window) -> list[str]:
