@@ -23,7 +23,7 @@ PARTS = {
     "store on PostgreSQL": ["bench.store", "--postgresql"],
     "ways to keep bodies in PostgreSQL": ["bench.bodies"],
 }
-ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"]}
+ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"], "suspected injections": ["bench.redteam"]}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +55,9 @@ def test_no_text_in_any_field_is_read_outside_the_data(turn_id, content, name, v
     turns = [a_turn(turn_id, "user", content), a_turn(2, "assistant", f"{value} {CANARY}", tool_calls=[call])]
     window = choose_window(a_conversation(turns=turns, system_prompt=prompt), 100_000)
 
-    written = write_prompt(RUBRIC, window, lambda: NONCE[:-1] + "0" if NONCE in content + value else NONCE)
+    nonces = itertools.chain([NONCE], (f"{number:032x}" for number in itertools.count(2**127)))
+
+    written = write_prompt(RUBRIC, window, lambda: next(nonces))
 
     user = written.messages[1].content
     found = {reader: order_in(read(user, written.nonce)) for reader, read in MUST_HOLD.items()}
