@@ -3,7 +3,7 @@
 usage: HEALING_EVAL_REALDATA_DIR=FOLDER python -m bench.redteam
 
 Recall on the sets `injection_attacks` and `agentdojo`, false positives on the turns of conversations in which nobody
-attacks. None of these texts was read while the signs were written.
+attacks. No sign was written or changed because of these texts.
 """
 
 from __future__ import annotations
