@@ -114,9 +114,14 @@ def quoted_prices(settings: Settings, site: Site) -> Prices:
     return build_prices(settings, site, _build_client(settings, site, with_key=False))
 
 
-def is_limited(site: Site) -> bool:
-    """Whether questions to it wait for their turn."""
-    return site.settings.requests_per_minute is not None or site.settings.tokens_per_minute is not None
+def may_have_to_wait(settings: Settings, models: Sequence[ChatModel]) -> bool:
+    """Whether questions to one of these wait for their turn under limits."""
+    asked = {model.name for model in models}
+    return any(_is_limited(one) for one in settings.deployments.values() if (one.pool or one.model) in asked)
+
+
+def _is_limited(deployment: DeploymentSettings) -> bool:
+    return deployment.requests_per_minute is not None or deployment.tokens_per_minute is not None
 
 
 _NO_KEY = "none"
@@ -168,7 +173,7 @@ def _key(environment: dict[str, str], variable: str, site: Site) -> str:
 
 
 def _within_its_limits(model: ChatModel, settings: Settings, site: Site) -> ChatModel:
-    if not is_limited(site):
+    if not _is_limited(site.settings):
         return model
     limiter = cast("type[Limiter]", plugins.load_for_url(plugins.LIMITER, settings.stream_url))
     limit = RateLimit(site.settings.requests_per_minute, site.settings.tokens_per_minute)

@@ -13,7 +13,7 @@ from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.gateway.remembered import RememberedResults
-from healing_eval.models import build_router, is_limited, models_of, sites_of
+from healing_eval.models import build_router, may_have_to_wait, models_of
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
@@ -112,8 +112,16 @@ class Services(msgspec.Struct, frozen=True):
             await self.tracer.close()
 
 
-def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
-    """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
+def build_panel(
+    settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None, model: ChatModel | None = None
+) -> Panel:
+    """Make every evaluator, with its options and weight.
+
+    Args:
+        settings: where options, weights and models are set.
+        only: names of those to make; none for all.
+        tracer: takes the spans they leave, if any.
+        model: to ask instead of the configured ones; then nothing is remembered.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
@@ -125,8 +133,8 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
     classes = {name: _load_evaluator(name) for name in known}
     chosen = [name for name, loaded in classes.items() if (name in only if only else _is_wanted(loaded, settings))]
-    models = _build_models(settings, classes, chosen, tracer)
-    cache = build_cache(settings) if any(models.values()) else None
+    models = _build_models(settings, classes, chosen, tracer) if model is None else dict.fromkeys(chosen, (model,))
+    cache = build_cache(settings) if model is None and any(models.values()) else None
     parts = _Parts(settings, classes, models, cache)
     evaluators = tuple(parts.build(name) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
@@ -195,8 +203,7 @@ def _build_evaluator(
     checks: Evaluator | None,
     results: Results | None,
 ) -> Evaluator:
-    sites = [site for model in models for site in sites_of(settings, model.name)]
-    wait_seconds = settings.judge.wait_seconds if any(map(is_limited, sites)) else 0.0
+    wait_seconds = settings.judge.wait_seconds if may_have_to_wait(settings, models) else 0.0
     setup = EvaluatorSetup(
         settings.evaluators.get(name, {}),
         next(iter(models), None),

@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": Verb("healing_eval.cli.evaluate:evaluate", "Evaluate conversations from files, without a server."),
     "demo": Verb("healing_eval.cli.demo:demo", "Show everything at work on sample conversations."),
     "up": Verb("healing_eval.cli.up:up", "Run API and workers in one process, with nothing else installed."),
+    "redteam": Verb("healing_eval.cli.redteam:redteam", "Attack the judge, and name every attack that is obeyed."),
     "dead": Verb("healing_eval.cli.dead:dead", "Show messages that were set aside, send them back, or drop them."),
     "serve": Verb("healing_eval.cli.serve:serve", "Serve the API, beside workers, on PostgreSQL and Redis."),
     "work": Verb("healing_eval.cli.work:work", "Evaluate what is served elsewhere, in any number of processes."),

@@ -28,7 +28,7 @@ from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, B
 from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raise it whenever the same conversation may be judged differently."""
 
 NO_MODEL = "not measured: no model configured"
@@ -36,7 +36,21 @@ NOTHING_SAID = "the agent said nothing that could be judged"
 
 _WORD = re.compile(r"\w")
 _OPENERS = frozenset(
-    {"thought process", "solution", "let's solve this problem step by step", "let's think step by step"}
+    {
+        "thought process",
+        "let's solve this problem step by step",
+        "let's think step by step",
+        "answer",
+        "final answer",
+        "solution",
+        "lösung",
+        "respuesta",
+        "solución",
+        "réponse",
+        "解",
+        "解答",
+        "かいせつ",
+    }
 )
 """Openings without content that models are known to grade as correct. Source: arXiv 2507.08794."""
 
@@ -221,4 +235,5 @@ def _says_something(turn: Turn) -> bool:
         return False
     if turn.tool_calls:
         return True
-    return bool(_WORD.search(turn.content)) and turn.content.strip(" \t\r\n.:!*#").casefold() not in _OPENERS
+    said = turn.content.strip(" \t\r\n.:!*#\uff1a\u3002").casefold()
+    return bool(_WORD.search(turn.content)) and said not in _OPENERS

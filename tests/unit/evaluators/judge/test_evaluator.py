@@ -26,7 +26,19 @@ async def judged(model: Any, conversation: Conversation | None = None, **options
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "  \n", ":", "...", "Solution:", "**Thought process:**", "Let's think step by step."]
+    "reply",
+    [
+        "",
+        "  \n",
+        ":",
+        "...",
+        "Solution:",
+        "**Thought process:**",
+        "Let's think step by step.",
+        "解",
+        "Respuesta：",
+        "かいせつ。",
+    ],
 )
 async def test_a_reply_that_says_nothing_is_not_shown_to_the_model(scripted: Scripted, reply: str) -> None:
     model = scripted()
