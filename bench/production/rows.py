@@ -6,7 +6,7 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from bench.production.client import Bodies, Client
 from bench.production.site import Site
 
 WORKERS = ("--workers", "2")
+NOTHING_REMEMBERED = {"HEALING_EVAL_CACHE__KEEP_DAYS": "0"}
+"""The load comes again under new ids, which is what a cache of results is for."""
 PROCESSES = ("--processes", "2")
 MOST_WAITING = 4000
 """Conversations posted and not evaluated at which the client waits: what is measured is sustained, not a backlog."""
@@ -102,9 +104,16 @@ async def ingest(plan: Plan, *, batch: int, connections: int) -> Round:
         return Round(taken / seconds, cpu, _latencies(client) | _refused(client))
 
 
-async def sustained(plan: Plan, *, model_delay_ms: float | None = None, most_waiting: int = MOST_WAITING) -> Round:
+async def sustained(
+    plan: Plan,
+    *,
+    model_delay_ms: float | None = None,
+    most_waiting: int = MOST_WAITING,
+    settings: Mapping[str, str] | None = None,
+) -> Round:
     """Post as fast as it is evaluated, for a while; then see that each has exactly one verdict."""
-    with Site(serve=("--workers", "1"), work=PROCESSES, model_delay_ms=model_delay_ms) as site:
+    told = {**NOTHING_REMEMBERED, **(settings or {})}
+    with Site(serve=("--workers", "1"), work=PROCESSES, model_delay_ms=model_delay_ms, settings=told) as site:
         gate = Gate(site, most_waiting)
         client = Client(site.port, _bodies(plan, 100), may_send=gate.is_open)
         watching = asyncio.create_task(gate.watch())

@@ -29,6 +29,7 @@ class Site:
         work: Sequence[str] | None = (),
         model_delay_ms: float | None = None,
         settings: Mapping[str, str] | None = None,
+        remembers: bool = False,
     ) -> None:
         """Plan it.
 
@@ -37,10 +38,12 @@ class Site:
             work: options of `work`; None for no workers.
             model_delay_ms: how long the judge's model takes; None for no judge.
             settings: more of the environment.
+            remembers: whether results are remembered, in its Redis.
         """
         self.port, self.health = free_port(), free_port()
         self._serve, self._work, self._model_delay_ms = serve, work, model_delay_ms
         self._settings = dict(settings or {})
+        self._remembers = remembers
 
     def __enter__(self) -> Site:
         self.postgresql = Postgresql(durable=True)
@@ -70,6 +73,7 @@ class Site:
             "HEALING_EVAL_STREAM_URL": self.redis.url,
             "HEALING_EVAL_LOG__LEVEL": "warning",
             **self._settings,
+            **({"HEALING_EVAL_CACHE_URL": self.redis.url} if self._remembers else {}),
         }
         if self._model_delay_ms is not None:
             port = free_port()
@@ -86,6 +90,10 @@ class Site:
         if self._work is not None:
             self._run("work", ["env", *told, COMMAND, "work", "--port", str(self.health), *self._work])
             wait_until_ready(lambda: _get(self.health, "/readyz"), "the worker", START_SECONDS)
+
+    def run(self, name: str, command: Sequence[str | Path]) -> None:
+        """Start another part, which is ended with the others; benchmarks of our own run from this folder."""
+        self._run(name, command, folder=Path.cwd())
 
     def _run(self, name: str, command: Sequence[str | Path], folder: Path | None = None) -> None:
         if folder is not None:

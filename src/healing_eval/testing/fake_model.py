@@ -31,7 +31,7 @@ REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
 _NONCE = re.compile(rb"[0-9a-f]{32}")
 _TOLD = re.compile(r"fault:(\w+)(?:@(\d+))?")
 HUGE = 5 * 1024 * 1024
-SETTABLE = ("mode", "delay_ms", "item_delay_ms", "rate", "retry_after", "only_containing")
+SETTABLE = ("mode", "delay_ms", "item_delay_ms", "rate", "seed", "retry_after", "only_containing")
 
 Reply = tuple[int, Any]
 
@@ -44,7 +44,8 @@ class FakeModel:
         delay_ms: how long an answer takes, in milliseconds.
         item_delay_ms: how much longer for each conversation in the prompt.
         rate: which share of calls follows `mode`, in [0, 1]; the others are ok. Which ones depends on nothing but the
-            prompt and how often it came.
+            prompt, how often it came, and `seed`.
+        seed: a number, different for servers that are to fail at different calls.
         only_containing: `mode` applies only to prompts with this text; "" for all.
         retry_after: value of that header with a 429, None for none.
         requests: calls counted since the last reset.
@@ -58,6 +59,7 @@ class FakeModel:
         self.delay_ms = delay_ms
         self.item_delay_ms = 0.0
         self.rate = 1.0
+        self.seed = 0
         self.only_containing = ""
         self.retry_after: str | None = "0"
         self._server: asyncio.Server | None = None
@@ -193,7 +195,9 @@ class FakeModel:
         digest = hashlib.blake2b(_NONCE.sub(b"", prompt.encode()), digest_size=12).digest()
         tries = self._tries[digest]
         self._tries[digest] += 1
-        drawn = hashlib.blake2b(digest + tries.to_bytes(4, "big"), digest_size=4).digest()
+        drawn = hashlib.blake2b(
+            digest + tries.to_bytes(4, "big") + self.seed.to_bytes(4, "big"), digest_size=4
+        ).digest()
         return tries, int.from_bytes(drawn, "big") / 2**32
 
 

@@ -1,0 +1,1 @@
+"""How do we ask language models, measured on real servers?"""

@@ -1,0 +1,110 @@
+"""How many conversations do models judge, what is paid for twice, and what is left when a provider fails?
+
+    .venv/bin/python -m bench.gateway [PART …] [--rounds 3] [--seconds 60] [--warm-up 10] [--load FILE]
+
+Parts: judges (three that ask a model, with and without several conversations in a prompt), repeats, faults. Every
+round has a new PostgreSQL and a new Redis at default durability, `serve` and `work` in processes of their own, and
+models that take 800 ms (judges), 20 ms (repeats) or 300 ms (faults) for an answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from bench.gateway.faults import FAULTS, Kept, measure
+from bench.gateway.models import JUDGES
+from bench.gateway.repeats import Repeated, again, planted
+from bench.production.__main__ import show
+from bench.production.rows import Plan, Row, sustained
+
+PARTS = ("judges", "repeats", "faults")
+MODEL_MS = 800
+THREE = {"HEALING_EVAL_MODELS": json.dumps(dict.fromkeys(JUDGES, "openai:bench-1"))}
+TEN = {"HEALING_EVAL_EVALUATORS": json.dumps({name: {"conversations_per_prompt": 10} for name in JUDGES})}
+ROWS = (
+    Row(
+        "ten",
+        "three deterministic evaluators and three judges, 10 in a prompt",
+        "conv/min",
+        60_000,
+        100_000,
+        partial(sustained, model_delay_ms=MODEL_MS, settings=THREE | TEN),
+    ),
+    Row(
+        "one",
+        "the same, one in a prompt",
+        "conv/min",
+        20_000,
+        20_000,
+        partial(sustained, model_delay_ms=MODEL_MS, settings=THREE),
+    ),
+)
+
+
+def judges(plan: Plan, rounds: int) -> None:
+    """Print throughput of three judges."""
+    for row in ROWS:
+        show(row, [uvloop.run(row.measure(plan)) for _ in range(rounds)])
+
+
+def repeats(load: Path | None) -> None:
+    """Print what is paid for that was found out before."""
+    _show_repeated("the same again under new ids", uvloop.run(again(load)))
+    _show_repeated("a quarter repeated, half of it but for its references", uvloop.run(planted(load)))
+
+
+def _show_repeated(title: str, one: Repeated) -> None:
+    fewer = 1 - one.second / one.first
+    print(
+        f"{title:<54} {one.first:,} calls, then {one.second:,}: {fewer:.1%} fewer "
+        f"({one.conversations:,} conversations, {one.lost} lost)",
+        flush=True,
+    )
+
+
+def faults(plan: Plan, rounds: int) -> None:
+    """Print what is left with a fault."""
+    for fault in FAULTS:
+        kept = [uvloop.run(measure(fault, plan.seconds, plan.warm_up_seconds, plan.load)) for _ in range(rounds)]
+        _show_kept(kept)
+
+
+def _show_kept(kept: list[Kept]) -> None:
+    shares = [one.share for one in kept]
+    got, expected = (
+        statistics.median(values) for values in zip(*((k.per_second, k.expected_per_second) for k in kept), strict=True)
+    )
+    print(
+        f"{kept[0].title:<54} {statistics.median(shares):.1%} of what can be expected ({min(shares):.1%} to "
+        f"{max(shares):.1%}; {got:.1f} of {expected:.1f} a second), lost {sum(k.lost for k in kept)}, "
+        f"twice {sum(k.twice for k in kept)}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--warm-up", type=float, default=10)
+    parser.add_argument("--load", type=Path, help="conversations to send, as JSON lines")
+    given = parser.parse_args()
+    plan = Plan(given.seconds, given.warm_up, given.load)
+    chosen = given.parts or PARTS
+    if "judges" in chosen:
+        judges(plan, given.rounds)
+    if "repeats" in chosen:
+        repeats(given.load)
+    if "faults" in chosen:
+        faults(plan, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
