@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -14,7 +14,10 @@ from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.gateway.remembered import RememberedResults
 from healing_eval.models import build_router, is_limited, models_of, sites_of
+from healing_eval.pipeline.accounts import Accounts
 from healing_eval.pipeline.backlog import Backlog
+from healing_eval.pipeline.budget import Budget
+from healing_eval.pipeline.budgeted import budgeted_evaluator
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.archive import Archive
@@ -24,8 +27,10 @@ from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
+from healing_eval.ports.spending import NANODOLLARS, Spending
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
+from healing_eval.sections import BudgetSettings
 
 CHECKS = "checks"
 """The lane of what needs no model."""
@@ -38,6 +43,8 @@ class Panel(msgspec.Struct, frozen=True):
     rules: VerdictRules
     models: Mapping[str, tuple[ChatModel, ...]] = {}
     """Evaluator to what it asks; one that asks none is not in it."""
+    accounts: Accounts | None = None
+    """What budgets pay for; None if there are none."""
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -56,9 +63,10 @@ class Panel(msgspec.Struct, frozen=True):
         did not measure, and that costs nothing where the others are at work anyway. The lane that is then empty is
         still worked on, since what was accepted while there was a model may wait there.
         """
-        return tuple(evaluator for evaluator in self.evaluators if self._lane_of(evaluator) == lane)
+        return tuple(evaluator for evaluator in self.evaluators if self.lane_of(evaluator) == lane)
 
-    def _lane_of(self, evaluator: Evaluator) -> str:
+    def lane_of(self, evaluator: Evaluator) -> str:
+        """The lane that an evaluator travels on."""
         return CHECKS if self.lacks_a_model(evaluator) else evaluator.lane
 
     def lacks_a_model(self, evaluator: Evaluator) -> bool:
@@ -70,9 +78,11 @@ class Panel(msgspec.Struct, frozen=True):
         return "model" in evaluator.needs and bool(self.models.get(evaluator.name))
 
     async def close(self) -> None:
-        """Let go of the models' connections."""
+        """Let go of the models' connections, and charge what is left to be charged."""
         for model in {id(model): model for models in self.models.values() for model in models}.values():
             await model.close()
+        if self.accounts is not None:
+            await self.accounts.close()
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -123,10 +133,13 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
     models = _build_models(settings, chosen, tracer)
     evaluators = tuple(_build_evaluator(name, settings, models[name]) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
+    accounts = _build_accounts(settings, known, evaluators)
+    if accounts is not None:
+        evaluators = tuple(_within_its_budgets(one, accounts) for one in evaluators)
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked})
+    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, accounts)
 
 
 def _build_models(
@@ -163,6 +176,40 @@ def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel])
 
 
 _EVALUATOR_PARTS = ("create", "inapplicable", "evaluate")
+
+
+def _build_accounts(settings: Settings, known: Collection[str], built: Sequence[Evaluator]) -> Accounts | None:
+    """Make the budgets as this process sees them; None if there are none."""
+    if not settings.budgets:
+        return None
+    free = {one.name for one in built if "model" not in one.needs}
+    for name, chosen in settings.budgets.items():
+        if chosen.evaluator is not None and chosen.evaluator not in known:
+            listed = ", ".join(known)
+            raise ConfigError(f"budgets.{name}.evaluator: no evaluator {chosen.evaluator!r}; known: {listed}")
+        if chosen.evaluator in free:
+            raise ConfigError(f"budgets.{name}.evaluator: {chosen.evaluator!r} asks no model, so it costs nothing")
+    spending = cast("type[Spending]", plugins.load_for_url(plugins.SPENDING, settings.stream_url))
+    budgets = [_budget(name, chosen) for name, chosen in settings.budgets.items()]
+    return Accounts(budgets, spending.from_url(settings.stream_url))
+
+
+def _budget(name: str, chosen: BudgetSettings) -> Budget:
+    return Budget(
+        name=name,
+        period=chosen.period,
+        project=chosen.project,
+        evaluator=chosen.evaluator,
+        nanodollars=None if chosen.dollars is None else max(1, round(chosen.dollars * NANODOLLARS)),
+        tokens=chosen.tokens,
+        soft_share=chosen.soft_share,
+        least_share=chosen.least_share,
+    )
+
+
+def _within_its_budgets(evaluator: Evaluator, accounts: Accounts) -> Evaluator:
+    """Put the budgets in front of an evaluator that asks a model; all others cost nothing and always go on."""
+    return budgeted_evaluator(evaluator, accounts) if "model" in evaluator.needs else evaluator
 
 
 def build_catalog(settings: Settings) -> Catalog:

@@ -1,0 +1,59 @@
+"""What happens when the money is spent? Checks go on, and what was not measured is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.acceptance.conftest import Running, judged_by
+from tests.acceptance.test_cost import samples
+
+from healing_eval.testing.fake_model import FakeModel
+
+Start = Callable[..., Running]
+
+PRICES = {"openai:fake": {"input_dollars_per_million": 1000, "output_dollars_per_million": 1000}}
+SPENT = "not measured: budget daily is spent"
+
+
+def on_a_budget(**parts: Any) -> dict[str, str]:
+    budget = {"period": "day", "soft_share": 1.0} | parts
+    return {"HEALING_EVAL_PRICES": json.dumps(PRICES), "HEALING_EVAL_BUDGETS": json.dumps({"daily": budget})}
+
+
+def conversation(name: str) -> dict[str, Any]:
+    turns = [
+        {"turn_id": 1, "role": "user", "content": f"When does flight {name} leave?"},
+        {"turn_id": 2, "role": "assistant", "content": "It leaves at 10:15 from gate 4."},
+    ]
+    return {"conversation_id": name, "agent_version": "v1", "turns": turns}
+
+
+def evaluate_one(running: Running, name: str) -> dict[str, Any]:
+    running.send(conversation(name))
+    return running.evaluated(name)
+
+
+@pytest.mark.parametrize("limit", [{"dollars": 2.5}, {"tokens": 2500}])
+def test_a_spent_budget_ends_what_is_paid_and_nothing_else(
+    start: Start, fake_model: FakeModel, limit: dict[str, float]
+) -> None:
+    fake_model.reset()
+    running = start(**judged_by(fake_model), **on_a_budget(**limit))
+
+    found = [evaluate_one(running, f"c-{n}") for n in range(6)]
+
+    statuses = [one["by"]["judge"]["result"]["status"] for one in found]
+    paid = statuses.count("measured")
+    assert 0 < paid < 6
+    assert statuses == ["measured"] * paid + ["abstained"] * (6 - paid)
+    assert fake_model.requests == paid
+    assert found[-1]["by"]["judge"]["result"]["reason"] == SPENT
+    assert {"evaluator": "judge", "reason": SPENT} in found[-1]["verdict"]["missing"]
+    assert {one["by"]["heuristic"]["result"]["status"] for one in found} == {"measured"}
+    assert [one["by"]["judge"]["inclusion_probability"] for one in found] == [1.0] * paid + [0.0] * (6 - paid)
+    skipped = samples(running, "healing_eval_budget_skipped_total")
+    assert skipped == {'budget="daily",evaluator="judge",reason="spent"': 6 - paid}
+    assert samples(running, "healing_eval_budget_spent_ratio")['budget="daily"'] >= 1
