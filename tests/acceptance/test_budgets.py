@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.conftest import Running, judged_by
+from tests.acceptance.conftest import Running, judged_by, wait_until
 from tests.acceptance.test_cost import samples
 
 from healing_eval.testing.fake_model import FakeModel
@@ -57,3 +61,34 @@ def test_a_spent_budget_ends_what_is_paid_and_nothing_else(
     skipped = samples(running, "healing_eval_budget_skipped_total")
     assert skipped == {'budget="daily",evaluator="judge",reason="spent"': 6 - paid}
     assert samples(running, "healing_eval_budget_spent_ratio")['budget="daily"'] >= 1
+
+
+def test_with_a_higher_budget_a_backfill_measures_the_rest(start: Start, fake_model: FakeModel, tmp_path: Path) -> None:
+    environment = judged_by(fake_model) | {"HEALING_EVAL_WORKER__SWEEP_EVERY_SECONDS": "0.2"}
+    first = start(**environment, **on_a_budget(dollars=2.5))
+    before = [evaluate_one(first, f"c-{n}") for n in range(6)]
+    missing = [one for one in before if one["by"]["judge"]["result"]["status"] == "abstained"]
+    first.terminate()
+    fake_model.reset()
+    second = start(**environment, **on_a_budget(dollars=100))
+
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "healing-eval"), "backfill", "--data", str(tmp_path / "data")],
+        env=os.environ | environment | on_a_budget(dollars=100),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    def judged() -> list[str]:
+        answers = [second.call("GET", f"/api/v1/evaluations/c-{n}")[1]["evaluations"] for n in range(6)]
+        return [one["result"]["status"] for answer in answers for one in answer if one["evaluator"] == "judge"]
+
+    wait_until(lambda: judged() == ["measured"] * 6)
+    after = [second.evaluated(f"c-{n}") for n in range(6)]
+    assert f"{len(missing)} conversations opened again" in done.stdout
+    assert 0 < len(missing) == fake_model.requests
+    assert all("judge" in one["verdict"]["weights"] for one in after)
+    kept = [one["by"]["judge"]["model_use"] for one in before if one not in missing]
+    assert kept == [one["by"]["judge"]["model_use"] for one in after][: len(kept)]
