@@ -23,7 +23,11 @@ PARTS = {
     "store on PostgreSQL": ["bench.store", "--postgresql"],
     "ways to keep bodies in PostgreSQL": ["bench.bodies"],
 }
-ON_REAL_DATA = {"accuracy on real conversations": ["bench.realdata"], "several judges against one": ["bench.judges"]}
+ON_REAL_DATA = {
+    "accuracy on real conversations": ["bench.realdata"],
+    "several judges against one": ["bench.judges"],
+    "suspected injections": ["bench.redteam"],
+}
 
 
 def main() -> None:

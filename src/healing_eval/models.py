@@ -30,9 +30,12 @@ class Site(msgspec.Struct, frozen=True):
     """Whether nobody wrote it down: the provider's own address and key."""
 
 
-def models_of(settings: Settings, evaluator: str) -> tuple[str, ...]:
-    """Name the models an evaluator asks, as configured; () if there is none."""
-    named = settings.models.get(evaluator, settings.judge.model)
+def models_of(settings: Settings, evaluator: str, *, opt_in: bool = False) -> tuple[str, ...]:
+    """Name the models an evaluator asks, as configured; () if there is none.
+
+    With `opt_in` it asks only what is named for it.
+    """
+    named = settings.models.get(evaluator, None if opt_in else settings.judge.model)
     if named is None:
         return ()
     return (named,) if isinstance(named, str) else tuple(named)
@@ -102,12 +105,30 @@ def build_prices(settings: Settings, site: Site, model: ChatModel) -> Prices:
     return Prices(model.name, address, own, agreed)
 
 
-def is_limited(site: Site) -> bool:
-    """Whether questions to it wait for their turn."""
-    return site.settings.requests_per_minute is not None or site.settings.tokens_per_minute is not None
+def quoted_prices(settings: Settings, site: Site) -> Prices:
+    """Make what knows the price of a deployment that nobody is going to ask, so that no key is needed.
+
+    Raises:
+        ConfigError: there is no such provider, or its address is none.
+    """
+    return build_prices(settings, site, _build_client(settings, site, with_key=False))
 
 
-def _build_client(settings: Settings, site: Site) -> ChatModel:
+def may_have_to_wait(settings: Settings, models: Sequence[ChatModel]) -> bool:
+    """Whether questions to one of these wait for their turn under limits."""
+    asked = {model.name for model in models}
+    return any(_is_limited(one) for one in settings.deployments.values() if (one.pool or one.model) in asked)
+
+
+def _is_limited(deployment: DeploymentSettings) -> bool:
+    return deployment.requests_per_minute is not None or deployment.tokens_per_minute is not None
+
+
+_NO_KEY = "none"
+"""Stands for the key of a client that asks nothing."""
+
+
+def _build_client(settings: Settings, site: Site, *, with_key: bool = True) -> ChatModel:
     provider, _, model = site.settings.model.partition(":")
     known = plugins.found(plugins.CHAT_MODEL)
     setting = _asked_by(settings, site.name) if site.is_implied else f"deployments.{site.name}.model"
@@ -115,7 +136,7 @@ def _build_client(settings: Settings, site: Site) -> ChatModel:
         raise ConfigError(f"setting {setting!r}: no provider {provider!r}; known: {', '.join(known)}")
     loaded = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider))
     try:
-        return loaded.create(model, _environment_of(site, loaded))
+        return loaded.create(model, _environment_of(site, loaded) if with_key else _keyless_environment(site, loaded))
     except ConfigError as error:
         raise error if site.is_implied else ConfigError(f"deployments.{site.name}: {error}") from error
 
@@ -138,6 +159,13 @@ def _environment_of(site: Site, provider: type[ChatModel]) -> dict[str, str]:
     return environment
 
 
+def _keyless_environment(site: Site, provider: type[ChatModel]) -> dict[str, str]:
+    """Give the same with nothing for a key, whether there is one or not."""
+    keyless = Site(site.name, site.settings.model_copy(update={"key_variable": None}), site.is_implied)
+    environment, variable = _environment_of(keyless, provider), getattr(provider, "key_variable", None)
+    return environment if variable is None else environment | {variable: _NO_KEY}
+
+
 def _key(environment: dict[str, str], variable: str, site: Site) -> str:
     if not environment.get(variable):
         raise ConfigError(f"deployments.{site.name}.key_variable: {variable} is not set in the environment")
@@ -145,7 +173,7 @@ def _key(environment: dict[str, str], variable: str, site: Site) -> str:
 
 
 def _within_its_limits(model: ChatModel, settings: Settings, site: Site) -> ChatModel:
-    if not is_limited(site):
+    if not _is_limited(site.settings):
         return model
     limiter = cast("type[Limiter]", plugins.load_for_url(plugins.LIMITER, settings.stream_url))
     limit = RateLimit(site.settings.requests_per_minute, site.settings.tokens_per_minute)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 
 from healing_eval import plugins
+from healing_eval.budgets import build_accounts, within_budgets
 from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.gateway.remembered import RememberedResults
-from healing_eval.models import build_router, is_limited, models_of, sites_of
+from healing_eval.models import build_router, may_have_to_wait, models_of
 from healing_eval.pipeline.accounts import Accounts
 from healing_eval.pipeline.backlog import Backlog
-from healing_eval.pipeline.budget import Budget
-from healing_eval.pipeline.budgeted import budgeted_evaluator
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.archive import Archive
@@ -27,10 +26,8 @@ from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
-from healing_eval.ports.spending import NANODOLLARS, Spending
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
-from healing_eval.sections import BudgetSettings
 
 CHECKS = "checks"
 """The lane of what needs no model."""
@@ -43,6 +40,8 @@ class Panel(msgspec.Struct, frozen=True):
     rules: VerdictRules
     models: Mapping[str, tuple[ChatModel, ...]] = {}
     """Evaluator to what it asks; one that asks none is not in it."""
+    cache: Cache | None = None
+    """Where results of those that ask are remembered; None if they are not."""
     accounts: Accounts | None = None
     """What budgets pay for; None if there are none."""
 
@@ -81,6 +80,8 @@ class Panel(msgspec.Struct, frozen=True):
         """Let go of the models' connections, and charge what is left to be charged."""
         for model in {id(model): model for models in self.models.values() for model in models}.values():
             await model.close()
+        if self.cache is not None:
+            await self.cache.close()
         if self.accounts is not None:
             await self.accounts.close()
 
@@ -118,8 +119,16 @@ class Services(msgspec.Struct, frozen=True):
             await self.tracer.close()
 
 
-def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
-    """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
+def build_panel(
+    settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None, model: ChatModel | None = None
+) -> Panel:
+    """Make every evaluator, with its options and weight.
+
+    Args:
+        settings: where options, weights and models are set.
+        only: names of those to make; none for all.
+        tracer: takes the spans they leave, if any.
+        model: to ask instead of the configured ones; then nothing is remembered.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
@@ -129,45 +138,89 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
     for name in [*settings.evaluators, *settings.models, *settings.verdict.weights, *only]:
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
-    chosen = [name for name in known if not only or name in only]
-    models = _build_models(settings, chosen, tracer)
-    evaluators = tuple(_build_evaluator(name, settings, models[name]) for name in chosen)
+    classes = {name: _load_evaluator(name) for name in known}
+    chosen = [name for name, loaded in classes.items() if (name in only if only else _is_wanted(loaded, settings))]
+    models = _build_models(settings, classes, chosen, tracer) if model is None else dict.fromkeys(chosen, (model,))
+    cache = build_cache(settings) if model is None and any(models.values()) else None
+    parts = _Parts(settings, classes, models, cache)
+    evaluators = tuple(parts.build(name) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
-    accounts = _build_accounts(settings, known, evaluators)
-    if accounts is not None:
-        evaluators = tuple(_within_its_budgets(one, accounts) for one in evaluators)
+    accounts = build_accounts(settings, known, evaluators) if model is None else None
+    evaluators = within_budgets(evaluators, accounts)
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, accounts)
+    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache, accounts)
+
+
+def _is_wanted(loaded: type, settings: Settings) -> bool:
+    """Whether an evaluator is on the panel: all are but those that are asked only where a model is named for them."""
+    return not getattr(loaded, "opt_in", False) or getattr(loaded, "name", None) in settings.models
 
 
 def _build_models(
-    settings: Settings, evaluators: Sequence[str], tracer: Tracer | None
+    settings: Settings, classes: Mapping[str, type], chosen: Sequence[str], tracer: Tracer | None
 ) -> dict[str, tuple[ChatModel, ...]]:
     """Make what each evaluator asks; those that ask the same share it."""
+    asked = {name: models_of(settings, name, opt_in=getattr(classes[name], "opt_in", False)) for name in chosen}
     made: dict[str, ChatModel] = {}
-    for evaluator in evaluators:
-        for name in models_of(settings, evaluator):
-            if name not in made:
-                router = build_router(settings, name)
-                made[name] = router if tracer is None else traced_model(router, tracer)
-    return {evaluator: tuple(made[name] for name in models_of(settings, evaluator)) for evaluator in evaluators}
+    for name in dict.fromkeys(name for names in asked.values() for name in names):
+        router = build_router(settings, name)
+        made[name] = router if tracer is None else traced_model(router, tracer)
+    return {evaluator: tuple(made[name] for name in names) for evaluator, names in asked.items()}
 
 
-def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel]) -> Evaluator:
+class _Parts:
+    """Builds evaluators of what they are made of; each is made once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        classes: Mapping[str, type],
+        models: Mapping[str, Sequence[ChatModel]],
+        cache: Cache | None,
+    ) -> None:
+        self._settings = settings
+        self._classes = classes
+        self._models = models
+        self._cache = cache
+        self._built: dict[str, Evaluator] = {}
+
+    def build(self, name: str) -> Evaluator:
+        if name not in self._built:
+            loaded, models = self._classes[name], self._models.get(name, ())
+            facts_from = str(getattr(loaded, "facts_from", None))
+            checks = self.build(facts_from) if models and facts_from in self._classes else None
+            results = build_results(self._settings, self._cache, name) if models else None
+            self._built[name] = _build_evaluator(loaded, name, self._settings, models, checks, results)
+        return self._built[name]
+
+
+def _load_evaluator(name: str) -> type:
     loaded = plugins.load(plugins.EVALUATORS, name)
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
         raise PluginError(f"{plugins.EVALUATORS} {name!r} is no evaluator: it lacks {', '.join(missing)}")
-    sites = [site for model in models for site in sites_of(settings, model.name)]
-    wait_seconds = settings.judge.wait_seconds if any(map(is_limited, sites)) else 0.0
+    return loaded
+
+
+def _build_evaluator(
+    loaded: type,
+    name: str,
+    settings: Settings,
+    models: Sequence[ChatModel],
+    checks: Evaluator | None,
+    results: Results | None,
+) -> Evaluator:
+    wait_seconds = settings.judge.wait_seconds if may_have_to_wait(settings, models) else 0.0
     setup = EvaluatorSetup(
         settings.evaluators.get(name, {}),
         next(iter(models), None),
         settings.judge.timeout_seconds,
         wait_seconds,
         more_models=tuple(models[1:]),
+        checks=checks,
+        results=results,
     )
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:
@@ -176,40 +229,6 @@ def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel])
 
 
 _EVALUATOR_PARTS = ("create", "inapplicable", "evaluate")
-
-
-def _build_accounts(settings: Settings, known: Collection[str], built: Sequence[Evaluator]) -> Accounts | None:
-    """Make the budgets as this process sees them; None if there are none."""
-    if not settings.budgets:
-        return None
-    free = {one.name for one in built if "model" not in one.needs}
-    for name, chosen in settings.budgets.items():
-        if chosen.evaluator is not None and chosen.evaluator not in known:
-            listed = ", ".join(known)
-            raise ConfigError(f"budgets.{name}.evaluator: no evaluator {chosen.evaluator!r}; known: {listed}")
-        if chosen.evaluator in free:
-            raise ConfigError(f"budgets.{name}.evaluator: {chosen.evaluator!r} asks no model, so it costs nothing")
-    spending = cast("type[Spending]", plugins.load_for_url(plugins.SPENDING, settings.stream_url))
-    budgets = [_budget(name, chosen) for name, chosen in settings.budgets.items()]
-    return Accounts(budgets, spending.from_url(settings.stream_url))
-
-
-def _budget(name: str, chosen: BudgetSettings) -> Budget:
-    return Budget(
-        name=name,
-        period=chosen.period,
-        project=chosen.project,
-        evaluator=chosen.evaluator,
-        nanodollars=None if chosen.dollars is None else max(1, round(chosen.dollars * NANODOLLARS)),
-        tokens=chosen.tokens,
-        soft_share=chosen.soft_share,
-        least_share=chosen.least_share,
-    )
-
-
-def _within_its_budgets(evaluator: Evaluator, accounts: Accounts) -> Evaluator:
-    """Put the budgets in front of an evaluator that asks a model; all others cost nothing and always go on."""
-    return budgeted_evaluator(evaluator, accounts) if "model" in evaluator.needs else evaluator
 
 
 def build_catalog(settings: Settings) -> Catalog:

@@ -121,6 +121,7 @@ WHO_MAY_READ_IT = {
     "backends/sql/bulk.py": "the store is in this process",
     "backends/sql/clock.py": "the store is in this process",
     "backends/stream/memory.py": "the stream is in this process",
+    "cli/advise/models.py": "to look up today's prices",
     "cli/checks.py": "to show it",
     "cli/delete.py": "an API key is dated by whoever makes or revokes it, and nothing is compared with that",
     "cli/keys.py": "the same",

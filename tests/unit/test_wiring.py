@@ -12,6 +12,8 @@ from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.gateway.router import Router
 from healing_eval.sections import BudgetSettings, CacheSettings, DeploymentSettings
+from healing_eval.testing.builders import a_conversation
+from healing_eval.testing.redteam.gullible import GullibleModel
 from healing_eval.wiring import build_cache, build_catalog, build_panel, build_results, build_services
 
 
@@ -50,6 +52,15 @@ def test_with_a_model_the_judge_has_its_own_lane(settings: Settings, monkeypatch
 
     assert [one.name for one in panel.on_lane("judges")] == ["judge"]
     assert panel.lanes_in_use == ("checks", "judges")
+
+
+def test_a_model_that_is_handed_over_is_asked_instead_of_the_configured_one(settings: Settings) -> None:
+    ours = GullibleModel()
+
+    panel = build_panel(with_model(settings, "openai:gpt-4o-mini"), ["judge"], model=ours)
+
+    assert panel.models == {"judge": (ours,)}
+    assert panel.evaluators[0].inapplicable(a_conversation()) is None
 
 
 def test_only_those_named_are_on_it_and_weights_can_be_set(settings: Settings) -> None:

@@ -31,6 +31,8 @@ class EvaluatorLine(msgspec.Struct, frozen=True):
     needs: list[str]
     options: dict[str, object]
     """Those that are set."""
+    opt_in: bool = False
+    """Whether it is asked only where `[models]` names a model for it."""
 
 
 class PluginLine(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ def plugins(style: str) -> None:
 
 def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
     """Load each plug-in of a group and describe it."""
-    why_no_model = fault_of_model(settings)
+    why_no_model, asked_by = fault_of_model(settings), settings.models
     if why_no_model is not None:  # a fault of its own, and of nobody else: the rest is looked at without a model
         without = settings.judge.model_copy(update={"model": None})
         settings = settings.model_copy(update={"judge": without, "models": {}})
@@ -78,7 +80,8 @@ def lines_of(group: str, settings: Settings) -> Iterator[PluginLine]:
             error = str(refusal)
         except Exception as crash:  # noqa: BLE001 - somebody else's module may raise anything while it is imported
             error = f"{type(crash).__name__}: {crash}"
-        lacks = why_no_model if evaluator is not None and "model" in evaluator.needs else None
+        wants = evaluator is not None and "model" in evaluator.needs and (name in asked_by or not evaluator.opt_in)
+        lacks = why_no_model if wants else None
         yield PluginLine(group, name, point.value, _distribution(point), error, lacks, evaluator)
 
 
@@ -96,7 +99,8 @@ def _evaluator(name: str, settings: Settings) -> EvaluatorLine:
     panel = build_panel(settings.model_copy(update={"evaluators": _own_options(name, settings)}), [name])
     built = panel.evaluators[0]
     options = masked(settings.evaluators.get(name, {}))
-    return EvaluatorLine(built.version, panel.rules.weights[name], built.lane, sorted(built.needs), options)
+    weight, opt_in = panel.rules.weights[name], bool(getattr(built, "opt_in", False))
+    return EvaluatorLine(built.version, weight, built.lane, sorted(built.needs), options, opt_in)
 
 
 def _own_options(name: str, settings: Settings) -> dict[str, dict[str, object]]:
@@ -133,6 +137,8 @@ def _about(line: PluginLine) -> Text:
     about = Text(f"weight {one.weight:g}, lane {one.lane}, version {plain(one.version, 40)}")
     if one.needs:
         about.append(f", needs {', '.join(one.needs).replace('_', ' ')}")
+    if one.opt_in:
+        about.append(", only if [models] names one")
     if line.lacks is not None:
         about.append(f"\ncannot measure: {plain(line.lacks)}", style="yellow")
     for option, value in one.options.items():

@@ -38,6 +38,7 @@ _ROWS: tuple[tuple[str, Severity, str], ...] = (
     ("tool_failure", "warning", "A tool call ended in an error."),
     ("loop", "error", "The agent went round in circles: the same steps, three times or more."),
     ("early_exit", "warning", "The conversation ended before the agent answered."),
+    ("suspected_injection", "info", "A turn reads like orders to a model; for people to look at, in no score."),
     # tool_call
     ("unknown_tool", "error", "The agent called a tool it was not given."),
     ("malformed_arguments", "error", "The arguments of a call are no JSON object."),

@@ -64,23 +64,13 @@ class Prices:
         return next(filter(None, (self._published.price(name, at) for name in names)), ())
 
 
-def _cost(price: Price, answer: ChatAnswer, input_tokens: int, output_tokens: int) -> float:
-    rates = _rates_for(price, input_tokens)
-    # What a server says of its cache is part of the input, whatever it says.
-    cached = min(answer.cached_input_tokens or 0, input_tokens)
-    written = min(answer.cache_written_tokens or 0, input_tokens - cached)
-    millionths = (
-        (input_tokens - cached - written) * rates.input_dollars
-        + cached * _or(rates.cached_input_dollars, rates.input_dollars)
-        + written * _or(rates.cache_written_dollars, rates.input_dollars)
-        + output_tokens * rates.output_dollars
-    )
-    return millionths / 1_000_000
-
-
-def _rates_for(price: Sequence[Rates], input_tokens: int) -> Rates:
+def rates_for(price: Sequence[Rates], input_tokens: float) -> Rates:
+    """Choose the rates of a known price by how much one call reads."""
     return next((rates for rates in reversed(price) if input_tokens > rates.above_input_tokens), price[0])
 
 
-def _or(dollars: float | None, otherwise: float) -> float:
-    return otherwise if dollars is None else dollars
+def _cost(price: Price, answer: ChatAnswer, input_tokens: int, output_tokens: int) -> float:
+    # What a server says of its cache is part of the input, whatever it says.
+    cached = min(answer.cached_input_tokens or 0, input_tokens)
+    written = min(answer.cache_written_tokens or 0, input_tokens - cached)
+    return rates_for(price, input_tokens).cost_of(input_tokens - cached - written, output_tokens, cached, written)

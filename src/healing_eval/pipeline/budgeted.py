@@ -113,7 +113,7 @@ def _unknown(error: BackendError) -> Failure:
 
 def _cost_of(use: ModelUse | None) -> Cost:
     """What was asked of no model, as when the answer was remembered, costs nothing."""
-    if use is None:
+    if use is None or not use.calls:
         return Cost()
     dollars, tokens = use.cost_dollars, (use.input_tokens, use.output_tokens)
     return Cost(

@@ -9,6 +9,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation
+from healing_eval.ports.cache import Results
 from healing_eval.ports.chat_model import ChatModel
 
 
@@ -26,10 +27,17 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     nothing limits the model, so that one that hangs is given up no later than it has to answer."""
     more_models: tuple[ChatModel, ...] = ()
     """Further ones that are asked as well, if several are configured for this evaluator."""
+    checks: Evaluator | None = None
+    """The deterministic evaluator it names in `facts_from`, whose findings it may tell a model; None: no such one."""
+    results: Results | None = None
+    """What it found before; None if nothing is remembered."""
 
 
 class Evaluator(Protocol):
     """Looks at conversations and yields one evaluation for each, in any order, as soon as it is ready.
+
+    A class may say besides, in `opt_in = True`, that it is asked only where a model is configured for it by name, and
+    in `facts_from` which deterministic evaluator's findings it wants to know.
 
     An evaluator keeps no state about a conversation, so one instance serves many batches at once. It raises nothing
     for a conversation it cannot handle: it abstains, or yields a failure.

@@ -199,8 +199,8 @@ class BackfillContract(OpenedLedger):
         assert (head.status, head.failed_because) == ("failed", "checks: it breaks us")
 
     async def test_the_mean_cost_is_of_what_has_a_known_cost(self, ledger: Ledger) -> None:
-        before = await ledger.mean_cost(PROJECT, "judge")
-        for name, use in (("a", priced(0.1)), ("b", priced(0.3)), ("c", ModelUse("m")), ("d", None)):
+        before, remembered = await ledger.mean_cost(PROJECT, "judge"), ModelUse("m", calls=0, cost_dollars=0.0)
+        for name, use in (("a", priced(0.1)), ("b", priced(0.3)), ("c", ModelUse("m")), ("d", None), ("e", remembered)):
             key = (await self.add(ledger, name)).revision_key
             evaluation = Evaluation(key.conversation_key, "judge", "1", BROKEN, model_use=use)
             await close(ledger, "judges", key, evaluation)

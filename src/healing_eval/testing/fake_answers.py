@@ -15,24 +15,30 @@ GRADE = 4
 
 
 def honest(messages: list[dict[str, str]], *, gullible: bool = False) -> Answer:
-    """Answer a judge's prompt with grade 4 throughout, quoting the last assistant turn.
+    """Answer a judge's prompt with grade 4 throughout, quoting the last assistant turn, for each conversation in it.
 
     Args:
         messages: the prompt.
         gullible: obey "give 5" wherever it stands outside the data block.
     """
     prompt = "\n".join(message["content"] for message in messages)
-    block = _BLOCK.search(prompt)
-    if block is None:
+    blocks = list(_BLOCK.finditer(prompt))
+    if not blocks:
         return {"text": "no conversation in the prompt"}
-    turns = [json.loads(line) for line in block.group(2).split("\n")][1:]
+    outside = _BLOCK.sub("", prompt)
+    grade = 5 if gullible and "give 5" in outside.lower() else GRADE
+    names = _CRITERION.findall(messages[0]["content"])
+    answers = [_answer(block, names, grade) for block in blocks]
+    return answers[0] if len(answers) == 1 else {"answers": answers}
+
+
+def _answer(block: re.Match[str], names: list[str], grade: int) -> Answer:
+    lines = [json.loads(line) for line in block.group(2).split("\n")]
+    turns = [line for line in lines if "role" in line]
     spoken = [turn for turn in turns if turn["role"] == "assistant" and turn["content"].strip()]
     chosen = spoken[-1] if spoken else turns[-1]
     quote = chosen["content"].strip()[:60] or json.dumps(chosen.get("tool_calls"), ensure_ascii=False)[2:60]
-    outside = prompt[: block.start()] + prompt[block.end() :]
-    grade = 5 if gullible and "give 5" in outside.lower() else GRADE
     evidence = {"turn_id": str(chosen["turn_id"]), "quote": quote}
-    names = _CRITERION.findall(messages[0]["content"])
     return {
         "nonce": block.group(1),
         "criteria": [
@@ -48,8 +54,12 @@ def spoiled(answer: Answer, mode: str) -> str:
     """Write an answer the way `mode` says; unknown modes write it plainly."""
     if mode in _WRITTEN:
         return _WRITTEN[mode](json.dumps(answer))
+    if mode in _CHANGED and "answers" in answer:
+        _CHANGED[mode](answer["answers"][0])  # of several conversations the first gets it
     if mode in _CHANGED and "criteria" in answer:
         _CHANGED[mode](answer)
+    if mode in _AMONG_SEVERAL and "answers" in answer:
+        _AMONG_SEVERAL[mode](answer["answers"])
     return json.dumps(answer)
 
 
@@ -111,3 +121,20 @@ _CHANGED: dict[str, Callable[[Answer], None]] = {
     "lowconf": _low_confidence,
     "invented_quotes": _invented,
 }
+
+
+def _swapped(answers: list[Answer]) -> None:
+    answers[0]["nonce"], answers[-1]["nonce"] = answers[-1]["nonce"], answers[0]["nonce"]
+
+
+def _doubled(answers: list[Answer]) -> None:
+    answers.append(answers[0])
+
+
+_AMONG_SEVERAL: dict[str, Callable[[list[Answer]], Any]] = {
+    "left_out": lambda answers: answers.pop(),
+    "shuffled": lambda answers: answers.reverse(),
+    "swapped": _swapped,
+    "doubled": _doubled,
+}
+"""What models do to answers about several conversations in one prompt."""

@@ -31,7 +31,7 @@ REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
 _NONCE = re.compile(rb"[0-9a-f]{32}")
 _TOLD = re.compile(r"fault:(\w+)(?:@(\d+))?")
 HUGE = 5 * 1024 * 1024
-SETTABLE = ("mode", "delay_ms", "rate", "retry_after", "only_containing")
+SETTABLE = ("mode", "delay_ms", "item_delay_ms", "rate", "retry_after", "only_containing")
 
 Reply = tuple[int, Any]
 
@@ -42,6 +42,7 @@ class FakeModel:
     Attributes:
         mode: how it answers.
         delay_ms: how long an answer takes, in milliseconds.
+        item_delay_ms: how much longer for each conversation in the prompt.
         rate: which share of calls follows `mode`, in [0, 1]; the others are ok. Which ones depends on nothing but the
             prompt and how often it came.
         only_containing: `mode` applies only to prompts with this text; "" for all.
@@ -55,6 +56,7 @@ class FakeModel:
         self.port = port
         self.mode = mode
         self.delay_ms = delay_ms
+        self.item_delay_ms = 0.0
         self.rate = 1.0
         self.only_containing = ""
         self.retry_after: str | None = "0"
@@ -149,8 +151,9 @@ class FakeModel:
     ) -> Reply | None:
         self.requests += 1
         self.payloads = [*self.payloads[-99:], payload]
-        if self.delay_ms:
-            await asyncio.sleep(self.delay_ms / 1000)
+        delay_ms = self.delay_ms + (self.item_delay_ms and self.item_delay_ms * _conversations_in(payload))
+        if delay_ms:
+            await asyncio.sleep(delay_ms / 1000)
         chat = fake_anthropic.as_chat(payload) if path == fake_anthropic.PATH else payload["messages"]
         mode = self._mode_for(chat)
         if mode == "hang":
@@ -192,6 +195,10 @@ class FakeModel:
         self._tries[digest] += 1
         drawn = hashlib.blake2b(digest + tries.to_bytes(4, "big"), digest_size=4).digest()
         return tries, int.from_bytes(drawn, "big") / 2**32
+
+
+def _conversations_in(payload: dict[str, Any]) -> int:
+    return sum(str(message["content"]).count("</conversation-") for message in payload["messages"])
 
 
 def _refused(mode: str, payload: dict[str, Any]) -> Reply | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healing_eval.metaeval.intervals import RunningMean, t_quantile, wilson_interval
+from healing_eval.metaeval.intervals import RunningMean, mean_interval, t_quantile, wilson_interval
 
 SCORES = st.floats(0, 1, allow_nan=False)
 
@@ -125,3 +125,17 @@ def test_scores_all_alike_are_not_certain() -> None:
     assert found is not None
     assert found.low < 0.5
     assert found.high == 1
+
+
+def test_a_mean_of_any_size_has_the_bounds_of_student() -> None:
+    found = mean_interval([10.0, 20.0, 30.0])
+
+    # t(.975, 2) = 4.303, standard error 10 / sqrt(3)
+    assert found is not None
+    assert found.estimate == pytest.approx(20)
+    assert (found.low, found.high) == pytest.approx((20 - 24.84, 20 + 24.84), abs=0.01)
+
+
+def test_a_mean_of_one_value_has_no_bounds() -> None:
+    assert mean_interval([3.0]) is None
+    assert mean_interval([]) is None

@@ -236,6 +236,24 @@ async def test_an_unknown_price_is_told_and_its_tokens_are_charged(
     assert sample("healing_eval_budget_unknown_cost_total", budget="unpriced", evaluator="judge", unit="dollars") == 3
 
 
+@pytest.mark.parametrize("use", [None, ModelUse("m", calls=0, cost_dollars=0.0)])
+async def test_what_was_remembered_costs_nothing_and_that_is_known(
+    spending: CountingSpending, paid: PaidEvaluator, use: ModelUse | None
+) -> None:
+    budget = Budget(name="remembered", period="day", tokens=1000)
+    accounts = Accounts([budget], spending)
+    evaluator = budgeted_evaluator(paid, accounts)
+    await run(evaluator, some(1))
+    paid.use = use
+
+    await run(evaluator, some(3, 1))
+    await until_settled(accounts)
+
+    unknown = sample("healing_eval_budget_unknown_cost_total", budget="remembered", evaluator="judge", unit="tokens")
+    assert await spent_of(spending, "remembered") == (DOLLAR, 10)
+    assert unknown is None
+
+
 def sample(name: str, **labels: str) -> float | None:
     return telemetry.REGISTRY.get_sample_value(name, labels)
 

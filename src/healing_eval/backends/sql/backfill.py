@@ -113,7 +113,7 @@ async def find_mean_cost(connection: AsyncConnection, project: str, evaluator: s
     costs = (
         select(func.count(_said.cost_dollars), func.avg(_said.cost_dollars))
         .join_from(newest, evaluations, theirs)
-        .where(_said.evaluator == evaluator)
+        .where(_said.evaluator == evaluator, _said.model_calls > 0)
     )
     count, mean = (await connection.execute(costs)).one()
     return MeanCost(count, None if mean is None else float(mean))

@@ -9,13 +9,14 @@ from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings, Issue, score_of
 from healing_eval.evaluators.heuristic import completeness, form, latency, repetition, tool_failures
 from healing_eval.evaluators.heuristic.context import Context, read_context
+from healing_eval.evaluators.heuristic.injection import suspected
 from healing_eval.evaluators.heuristic.options import Options, compile_pattern, read_options
 from healing_eval.evaluators.heuristic.scores import scores
 from healing_eval.evaluators.options import version_of
 from healing_eval.evaluators.rules import judge_each
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it whenever the same conversation may be judged differently."""
 
 CHECKS: tuple[Callable[[Context], Iterator[Issue]], ...] = (
@@ -56,10 +57,11 @@ class Heuristic:
         """Run every check on one conversation that has an assistant turn."""
         context = read_context(conversation, self.options, self._patterns)
         issues = [found for check in CHECKS for found in check(context)]
+        for_people = suspected(conversation) if self.options.suspect_injections else ()
         return Findings(
             overall=score_of(issues),
             scores=tuple(scores(context, issues)),
-            issues=tuple(issues),
+            issues=(*issues, *for_people),
             explanation=_explain(context),
         )
 

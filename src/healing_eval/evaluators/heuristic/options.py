@@ -47,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     near_repeat_min_characters: int = 160
     """From this length on, a turn that is nearly the same as an earlier one counts as repeated."""
     format: FormatOptions = FormatOptions()
+    suspect_injections: bool = True
+    """Whether turns that read like orders to a model are reported for people to look at; no score depends on it."""
     required_fields: tuple[str, ...] = ()
     """Fields that must be there, such as "system_prompt" or "turns.timestamp"."""
 

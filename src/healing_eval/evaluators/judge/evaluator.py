@@ -1,112 +1,101 @@
-"""What does a language model say about this conversation, and can it be believed?"""
+"""What do language models say about this conversation, and can they be believed?"""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Self
+from typing import ClassVar, Self
 
 import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse, Result
-from healing_eval.errors import ModelBusy, ModelError, ModelUnavailable, UnreadableVerdict
-from healing_eval.evaluators.judge.grounding import ground
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
+from healing_eval.errors import ConfigError
+from healing_eval.evaluators.judge.asker import Asked, Asker, failure_of, models_of
+from healing_eval.evaluators.judge.ballots import MissingVote, NoVote
+from healing_eval.evaluators.judge.cascade import Band, is_uncertain, settle
+from healing_eval.evaluators.judge.correlation import Correlations
+from healing_eval.evaluators.judge.ensemble import combine
+from healing_eval.evaluators.judge.facts import facts_about
+from healing_eval.evaluators.judge.fence import Line
 from healing_eval.evaluators.judge.options import Options, read_options
-from healing_eval.evaluators.judge.prompt import answer_schema, write_prompt
-from healing_eval.evaluators.judge.reading import read_answer
-from healing_eval.evaluators.judge.rubric import Rubric, load_rubric
-from healing_eval.evaluators.judge.tokens import estimate_tokens
-from healing_eval.evaluators.judge.window import Window, choose_window
-from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
+from healing_eval.evaluators.judge.panel import ballot_of, failure_of_all, findings_of, vote_of
+from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, BuiltIn, Rubric, load_rubric
+from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "2"
+CODE_VERSION = "4"
 """Raise it whenever the same conversation may be judged differently."""
-
-ASKINGS = 3
-"""The question, and two more after answers that cannot be used: of a model that fails so once in ten times, one in a
-thousand conversations is then not judged."""
 
 NO_MODEL = "not measured: no model configured"
 NOTHING_SAID = "the agent said nothing that could be judged"
 
-RESERVE_SHARE = 0.1
-"""Part of the context kept free, since tokens are only estimated."""
-SMALLEST_BUDGET = 256
-MAX_RAW_ANSWER = 20_000
-GRACE_SECONDS = 1.0
-"""How much longer than its timeout a provider may take to say that it timed out."""
-
 _WORD = re.compile(r"\w")
 _OPENERS = frozenset(
-    {"thought process", "solution", "let's solve this problem step by step", "let's think step by step"}
+    {
+        "thought process",
+        "let's solve this problem step by step",
+        "let's think step by step",
+        "answer",
+        "final answer",
+        "solution",
+        "lösung",
+        "respuesta",
+        "solución",
+        "réponse",
+        "解",
+        "解答",
+        "かいせつ",
+    }
 )
 """Openings without content that models are known to grade as correct. Source: arXiv 2507.08794."""
 
 
-class _Use(msgspec.Struct):
-    """What one evaluation took so far; it grows with each answer."""
-
-    model: str = ""
-    calls: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_input_tokens: int | None = None
-    cost_dollars: float | None = 0.0
-
-    def add(self, answer: ChatAnswer) -> None:
-        self.model = answer.model
-        self.calls += 1
-        self.input_tokens = _sum(self.input_tokens, answer.input_tokens)
-        self.output_tokens = _sum(self.output_tokens, answer.output_tokens)
-        self.cached_input_tokens = _sum(self.cached_input_tokens, answer.cached_input_tokens)
-        self.cost_dollars = _sum_of_known(self.cost_dollars, answer.cost_dollars)
-
-    def freeze(self) -> ModelUse | None:
-        return ModelUse(**msgspec.structs.asdict(self)) if self.calls else None
-
-
 class Judge:
-    """Asks a model to grade a conversation by a rubric, and believes only what it can quote."""
+    """Asks models to grade a conversation by a rubric, and believes only what they can quote."""
 
     name = "judge"
     weight = 40.0
     lane = "judges"
     needs: frozenset[str] = frozenset({"model"})
+    facts_from: ClassVar[str | None] = "heuristic"
+    """The deterministic evaluator whose findings the model is told."""
+    graded_by: ClassVar[BuiltIn] = QUALITY
 
     def __init__(
         self, setup: EvaluatorSetup, options: Options, rubric: Rubric, new_nonce: Callable[[], str] | None = None
     ) -> None:
         self.options = options
-        self._model = setup.model
-        self._timeout_seconds = setup.model_timeout_seconds
-        self._wait_seconds = setup.model_wait_seconds
-        self._rubric = rubric
-        self._schema = answer_schema(rubric)
-        self._new_nonce = new_nonce or _random_nonce
-        self._rubric_tokens = estimate_tokens(rubric.text)
-        model_name = setup.model.name if setup.model else None
-        graded_by = (
-            CODE_VERSION,
-            rubric.text,
-            msgspec.structs.replace(options, concurrency=1, rubric=None),
-            model_name,
-        )
-        self.version = blake2b(msgspec.json.encode(graded_by, order="sorted"), digest_size=6).hexdigest()
+        models = () if setup.model is None else (setup.model, *setup.more_models)
+        self._askers = {
+            model.name: Asker(model, rubric, options, setup, new_nonce or _random_nonce) for model in models
+        }
+        if len(self._askers) < len(models):
+            raise ConfigError(f"models.{self.name}: expected each model once, got {[one.name for one in models]}")
+        self._checks = setup.checks if options.with_checks else None
+        self._correlations = Correlations(list(self._askers)) if len(models) > 1 else None
+        self._band = Band(*options.band)
+        self.version = self._version(rubric)
 
     @classmethod
     def create(cls, setup: EvaluatorSetup) -> Self:
-        options = read_options(setup.options)
-        return cls(setup, options, load_rubric(options.rubric))
+        options = read_options(setup.options, cls.name)
+        with_checks = options.with_checks and setup.checks is not None
+        return cls(setup, options, load_rubric(options.rubric, cls.graded_by, with_checks=with_checks))
+
+    def _version(self, rubric: Rubric) -> str:
+        judging = msgspec.structs.replace(self.options, concurrency=1, rubric=None, gather_seconds=0.0)
+        checks = self._checks.version if self._checks else None
+        asked = [models_of(one.model) for one in self._askers.values()]
+        graded_by = (CODE_VERSION, rubric.text, rubric.several, judging, asked, checks)
+        return blake2b(msgspec.json.encode(graded_by, order="sorted"), digest_size=6).hexdigest()
 
     def inapplicable(self, conversation: Conversation) -> str | None:
-        if self._model is None:
+        if not self._askers:
             return NO_MODEL
         if any(_says_something(turn) for turn in conversation.turns):
             return None
@@ -130,11 +119,16 @@ class Judge:
             ready.put_nowait(await self._evaluate_one(conversation))
 
     async def _evaluate_one(self, conversation: Conversation) -> Evaluation:
-        started, use = time.perf_counter(), _Use()
+        started, use = time.perf_counter(), None
+        result: Abstention | Findings | Failure
         try:
-            result = await self._judge(conversation, use)
+            reason = self.inapplicable(conversation)
+            if reason is None:
+                result, use = await self._judge(conversation)
+            else:
+                result = Abstention(reason)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
-            result = _failure(error)
+            result = failure_of(error)
         return Evaluation(
             conversation_key=conversation.key,
             evaluator=self.name,
@@ -142,62 +136,93 @@ class Judge:
             result=result,
             deterministic=False,
             latency_seconds=time.perf_counter() - started,
-            model_use=use.freeze(),
+            model_use=use,
         )
 
-    async def _judge(self, conversation: Conversation, use: _Use) -> Result:
-        reason = self.inapplicable(conversation)
-        if reason is not None or self._model is None:
-            return Abstention(reason or NO_MODEL)
-        window = choose_window(conversation, self._budget(self._model))
-        result: Result = Abstention(NO_MODEL)
-        problem = ""
-        for _ in range(ASKINGS):
-            result = await self._ask(self._model, conversation.key, window, problem, use)
-            if isinstance(result, Findings):
+    async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
+        facts = await facts_about(conversation, self._checks)
+        if len(self._askers) == 1:
+            [asker] = self._askers.values()
+            asked = await asker.ask(conversation, facts)
+            return asked.result, asked.use.freeze()
+        if self.options.combine == "cascade":
+            asked_of, result = await self._cascade(conversation, facts)
+        else:
+            asked_of, result = await self._all_together(conversation, facts)
+        uses = [use for one in asked_of.values() if (use := one.use.freeze()) is not None]
+        return result, together(uses, tuple(vote_of(name, one) for name, one in asked_of.items()))
+
+    async def _all_together(
+        self, conversation: Conversation, facts: Line | None
+    ) -> tuple[dict[str, Asked], Findings | Failure]:
+        given = await asyncio.gather(*(one.ask(conversation, facts) for one in self._askers.values()))
+        asked = dict(zip(self._askers, given, strict=True))
+        weights = self.options.weights
+        ballots = [ballot_of(name, one, weights.get(name, 1.0)) for name, one in asked.items()]
+        if self._correlations is not None:
+            self._correlations.add({one.judge: one.value for one in ballots if not isinstance(one, MissingVote)})
+        method = "mean" if self.options.combine == "cascade" else self.options.combine
+        combined = combine(ballots, method, self._correlations)
+        if isinstance(combined, NoVote):
+            return asked, failure_of_all(combined, given)
+        return asked, findings_of(combined, asked)
+
+    async def _cascade(
+        self, conversation: Conversation, facts: Line | None
+    ) -> tuple[dict[str, Asked], Findings | Failure]:
+        """Ask one after the other, for as long as those before leave it uncertain."""
+        asked: dict[str, Asked] = {}
+        stands: Asked | None = None
+        for name, asker in self._askers.items():
+            if stands is not None and not is_uncertain(ballot_of("stands", stands), self._band):
                 break
-            problem = result.reason
-        return result
+            asked[name] = await asker.ask(conversation, facts)
+            stands = asked[name] if stands is None else _settled(stands, asked[name])
+        assert stands is not None, "a judge without a model abstains before"
+        if isinstance(stands.result, Failure):
+            missing = tuple(MissingVote(name, _reason(one)) for name, one in asked.items())
+            return asked, failure_of_all(NoVote(missing), list(asked.values()))
+        return asked, stands.result
 
-    async def _ask(self, model: ChatModel, about: bytes, window: Window, problem: str, use: _Use) -> Findings | Failure:
-        prompt = write_prompt(self._rubric, window, self._new_nonce, problem)
-        request = ChatRequest(
-            messages=prompt.messages,
-            schema=self._schema,
-            schema_name="verdict",
-            max_output_tokens=self.options.max_output_tokens,
-            timeout_seconds=self._timeout_seconds,
-            longest_wait_seconds=self._wait_seconds,
-            about=about,
-        )
-        answer = await self._wait_for(model, request)
-        use.add(answer)
-        try:
-            read = read_answer(answer.text, criteria=self._rubric.criteria, nonce=prompt.nonce)
-        except UnreadableVerdict as error:
-            return _failure(error)
-        grounded = ground(read, window.turns, _remarks(window))
-        if grounded.findings is not None:
-            return grounded.findings
-        return Failure(
-            reason=f"{grounded.false_quotes} of {grounded.quotes} quotes stand in no such turn, too many to believe it",
-            kind="UngroundedEvidence",
-            raw_answer=_bounded(answer.text),
-        )
 
-    async def _wait_for(self, model: ChatModel, request: ChatRequest) -> ChatAnswer:
-        longest = self._wait_seconds + self._timeout_seconds + GRACE_SECONDS
-        try:
-            async with asyncio.timeout(longest if longest < math.inf else None):
-                return await model.ask(request)
-        except TimeoutError as error:
-            raise ModelUnavailable(f"no answer within {self._timeout_seconds:g} s") from error
+class CoherenceJudge(Judge):
+    """Grades whether the agent stays consistent, remembers and answers; asked only if a model is named for it."""
 
-    def _budget(self, model: ChatModel) -> int:
-        """How many tokens the conversation may take."""
-        context = self.options.context_tokens or model.context_tokens
-        free = int(context * (1 - RESERVE_SHARE)) - self._rubric_tokens - self.options.max_output_tokens
-        return max(free, SMALLEST_BUDGET)
+    name = "coherence_judge"
+    weight = 15.0
+    opt_in: ClassVar[bool] = True
+    facts_from: ClassVar[str | None] = "coherence"
+    graded_by: ClassVar[BuiltIn] = COHERENCE
+
+
+class ToolUseJudge(Judge):
+    """Grades how the agent chose and used its tools; asked only if a model is named for it."""
+
+    name = "tool_use_judge"
+    weight = 25.0
+    opt_in: ClassVar[bool] = True
+    needs: frozenset[str] = frozenset({"model", "tool_calls"})
+    facts_from: ClassVar[str | None] = "tool_call"
+    graded_by: ClassVar[BuiltIn] = TOOL_USE
+
+    def inapplicable(self, conversation: Conversation) -> str | None:
+        if (reason := super().inapplicable(conversation)) is not None:
+            return reason
+        uses_tools = bool(conversation.tools) or any(turn.tool_calls for turn in conversation.turns)
+        return None if uses_tools else "no tools, and no tool calls"
+
+
+def _settled(cheap: Asked, strong: Asked) -> Asked:
+    """Let the later word stand; if there is none, the earlier one without any confidence."""
+    outcome = settle(ballot_of("cheap", cheap), ballot_of("strong", strong))
+    if isinstance(outcome, NoVote) or outcome.stands == "strong":
+        return strong
+    assert isinstance(cheap.result, Findings)
+    return msgspec.structs.replace(cheap, result=msgspec.structs.replace(cheap.result, confidence=outcome.confidence))
+
+
+def _reason(asked: Asked) -> str:
+    return asked.result.reason if isinstance(asked.result, Failure) else "uncertain"
 
 
 def _random_nonce() -> str:
@@ -210,37 +235,5 @@ def _says_something(turn: Turn) -> bool:
         return False
     if turn.tool_calls:
         return True
-    return bool(_WORD.search(turn.content)) and turn.content.strip(" \t\r\n.:!*#").casefold() not in _OPENERS
-
-
-def _remarks(window: Window) -> list[str]:
-    remarks = [window.left_out] if window.left_out else []
-    if window.hidden:
-        remarks.append(f"{window.hidden} hidden characters taken out before asking")
-    return remarks
-
-
-def _failure(error: Exception) -> Failure:
-    """Describe an error; a crash of ours is named without its text, which may quote the conversation."""
-    return Failure(
-        reason=str(error)[:500] if isinstance(error, ModelError) else f"unexpected {type(error).__name__}",
-        kind=type(error).__name__,
-        retryable=isinstance(error, ModelError) and error.retryable,
-        raw_answer=_bounded(error.raw_answer) if isinstance(error, UnreadableVerdict) else None,
-        retry_after_seconds=error.retry_after_seconds if isinstance(error, ModelBusy) else None,
-    )
-
-
-def _bounded(raw_answer: str) -> str:
-    """Keep what a store can hold: no NUL, no lone surrogates, at most 20,000 characters."""
-    kept = raw_answer[:MAX_RAW_ANSWER].replace("\x00", "\ufffd")
-    return kept.encode("utf-8", "replace").decode("utf-8")
-
-
-def _sum(before: int | None, more: int | None) -> int | None:
-    return before if more is None else (before or 0) + more
-
-
-def _sum_of_known(before: float | None, more: float | None) -> float | None:
-    """Add what something costs; a sum that lacks a part is not known."""
-    return None if before is None or more is None else before + more
+    said = turn.content.strip(" \t\r\n.:!*#\uff1a\u3002").casefold()
+    return bool(_WORD.search(turn.content)) and said not in _OPENERS

@@ -1,7 +1,9 @@
 """How does hostile text stand in a prompt without leaving its place?
 
 Every line of the block is one JSON object in pure ASCII, so no text can start a line of its own; the tags around it
-carry a nonce that was drawn after the text was written and does not occur in it.
+carry a nonce that was drawn after the text was written and does not occur in it. Nor does the block hold a "<" or a
+"[INST]" of anybody's: JSON has another way to write them. So a model that takes any closing tag for the end meets none,
+and a server that reads the control tokens of its chat template wherever they stand finds none either.
 """
 
 from __future__ import annotations
@@ -27,6 +29,11 @@ _MAY_HIDE = re.compile(
     r"|feff|ffa0|fff[9ab]|db4[0-3])"
 )
 """The same in JSON that is written in ASCII. It also meets texts that quote such an escape, and misses nothing."""
+
+_CONTROL_WORD = re.compile(r"\[(?=/?[A-Z][A-Z_]+\])")
+_MAY_BE_CONTROL = ("INST]", "TOOLS]", "RESULTS]", "PROMPT]", "CALLS]")
+"""Control tokens in square brackets, such as [INST] or [TOOL_CALLS]. Where JSON has a bracket outside a string, no such
+letters follow. The endings of those we know of are looked for first, which takes a tenth of the time."""
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _in_ascii = json.JSONEncoder(check_circular=False).encode
@@ -83,6 +90,11 @@ def turn_line(turn: Turn, *, characters: int | None = None) -> Line:
     return _line(record)
 
 
+def record_line(record: dict[str, Any]) -> Line:
+    """Write something about the conversation that is none of its turns."""
+    return _line(record)
+
+
 def tool_call_record(call: ToolCall) -> dict[str, Any]:
     """Give what a judge may see of a tool call."""
     record: dict[str, Any] = {"tool_name": call.tool_name, "parameters": call.parameters}
@@ -115,11 +127,22 @@ def _line(record: dict[str, Any]) -> Line:
     except RecursionError:
         record = {**record, "tool_calls": UNSHOWABLE}
         text = _in_ascii(record)
-    if _MAY_HIDE.search(text) is None:
-        return Line(text, 0)
-    # Characters outside ASCII stand inside strings only, so taking them out or escaping them keeps the JSON valid.
-    visible, hidden = HIDDEN.subn("", _as_it_is(record))
-    return Line(_NOT_ASCII.sub(_escape, visible), hidden) if hidden else Line(text, 0)
+    hidden = 0
+    if _MAY_HIDE.search(text) is not None:
+        # Characters outside ASCII stand inside strings only, so taking them out or escaping them keeps the JSON valid.
+        visible, hidden = HIDDEN.subn("", _as_it_is(record))
+        text = _NOT_ASCII.sub(_escape, visible) if hidden else text
+    return Line(_without_tags(text), hidden)
+
+
+def _without_tags(text: str) -> str:
+    """Write what tags and control tokens begin with as escapes; both stand inside strings only."""
+    if "<" in text:
+        text = text.replace("<", "\\u003c")
+    for ending in _MAY_BE_CONTROL:
+        if ending in text:
+            return _CONTROL_WORD.sub(r"\\u005b", text)
+    return text
 
 
 def _dump(value: Any) -> str:

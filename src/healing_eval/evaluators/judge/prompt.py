@@ -2,47 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from healing_eval.domain.issue_types import SEVERITIES
-from healing_eval.evaluators.judge.fence import fence
-from healing_eval.evaluators.judge.rubric import BEST_SCORE, JUDGE_ISSUE_TYPES, Rubric
+from healing_eval.evaluators.judge.fence import Block, Line, fence
+from healing_eval.evaluators.judge.rubric import BEST_SCORE, Rubric
 from healing_eval.evaluators.judge.window import Window
 from healing_eval.ports.chat_model import ChatMessage
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the model sees of one conversation."""
+
+    window: Window
+    facts: Line | None = None
+    """What deterministic checks found; None if it is not told."""
+    fits_among_others: bool = False
+    """Whether it is short enough for a prompt about several conversations."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines of its block."""
+        lines = self.window.lines
+        return lines if self.facts is None else (lines[0], self.facts, *lines[1:])
 
 
 class Prompt(msgspec.Struct, frozen=True):
     """One question."""
 
     messages: tuple[ChatMessage, ...]
-    nonce: str
-    """What the answer must repeat."""
+    nonces: tuple[str, ...]
+    """What the answer must repeat: one of each conversation."""
 
 
-def write_prompt(rubric: Rubric, window: Window, new_nonce: Callable[[], str], problem: str = "") -> Prompt:
-    """Write the question.
+def write_prompt(rubric: Rubric, shown: Shown, new_nonce: Callable[[], str], problem: str = "") -> Prompt:
+    """Write the question about one conversation.
 
     The rubric stands first and never changes, so that providers can cache it; the conversation stands last.
 
     Args:
         rubric: what to grade by.
-        window: what is shown of the conversation.
+        shown: what is shown of the conversation.
         new_nonce: draws a fresh nonce.
         problem: why the previous answer could not be used, in our own words; "" at the first asking.
     """
-    block = fence(window.lines, new_nonce)
-    said = [f"The nonce of this request is {block.nonce}."]
-    if window.left_out:
-        said.append(f"Not everything is shown: {window.left_out}.")
+    block = fence(shown.lines, new_nonce)
+    said = [f"The nonce of this request is {block.nonce}.", *_left_out(shown)]
     if problem:
         said.append(f"A previous answer could not be used: {problem}. Answer anew, in the agreed shape.")
     said.append("The conversation to judge, as data:")
     after = f"End of the data. Judge it by the rubric and answer with one JSON object whose nonce is {block.nonce}."
     user = "\n".join(said) + f"\n\n{block.text}\n\n{after}"
-    return Prompt((ChatMessage("system", rubric.text), ChatMessage("user", user)), block.nonce)
+    return Prompt((ChatMessage("system", rubric.text), ChatMessage("user", user)), (block.nonce,))
+
+
+def write_prompt_for_several(rubric: Rubric, shown: Sequence[Shown], new_nonce: Callable[[], str]) -> Prompt:
+    """Write one question about several conversations, each in a block of its own."""
+    blocks = _blocks(shown, new_nonce)
+    parts = [f"{len(blocks)} conversations to judge, as data:"]
+    for number, (one, block) in enumerate(zip(shown, blocks, strict=True), 1):
+        said = [f"Conversation {number}, whose nonce is {block.nonce}:", *_left_out(one)]
+        parts.append("\n".join(said) + f"\n\n{block.text}")
+    nonces = ", ".join(block.nonce for block in blocks)
+    parts.append(
+        f"End of the data. Judge each conversation by the rubric and answer with one JSON object with {len(blocks)} "
+        f"answers, whose nonces are {nonces}."
+    )
+    messages = ChatMessage("system", rubric.several), ChatMessage("user", "\n\n".join(parts))
+    return Prompt(messages, tuple(block.nonce for block in blocks))
+
+
+def _blocks(shown: Sequence[Shown], new_nonce: Callable[[], str]) -> list[Block]:
+    """Fence each conversation with a nonce that stands in none of them."""
+    blocks = [fence(one.lines, new_nonce) for one in shown]
+    everything = "\n".join(block.text.partition("\n")[2].rpartition("\n")[0] for block in blocks)
+    nonces = {block.nonce for block in blocks}
+    if len(nonces) < len(blocks) or any(nonce in everything for nonce in nonces):
+        return _blocks(shown, new_nonce)
+    return blocks
+
+
+def _left_out(shown: Shown) -> list[str]:
+    return [f"Not everything is shown: {shown.window.left_out}."] if shown.window.left_out else []
 
 
 def answer_schema(rubric: Rubric) -> dict[str, Any]:
@@ -56,13 +100,18 @@ def answer_schema(rubric: Rubric) -> dict[str, Any]:
         score={"type": "integer", "enum": list(range(BEST_SCORE + 1))},
     )
     found = _object(
-        type={"type": "string", "enum": list(JUDGE_ISSUE_TYPES)},
+        type={"type": "string", "enum": list(rubric.issue_types)},
         severity={"type": "string", "enum": list(SEVERITIES)},
         turn_id=text_or_null,
         quote=text_or_null,
         description=text,
     )
     return _object(nonce=text, criteria=_array(criterion), issues=_array(found))
+
+
+def answers_schema(rubric: Rubric) -> dict[str, Any]:
+    """Give the JSON Schema of an answer about several conversations."""
+    return _object(answers=_array(answer_schema(rubric)))
 
 
 def _object(**properties: Any) -> dict[str, Any]:

@@ -76,29 +76,63 @@ def read_answer(text: str, *, criteria: Sequence[str], nonce: str) -> Answer:
         UnreadableVerdict: it is no JSON, of another shape, out of range, or does not repeat the nonce.
     """
     try:
-        document = _find_document(text[:MAX_ANSWER_CHARACTERS])
+        document = _find_document(text[:MAX_ANSWER_CHARACTERS], "criteria")
         if document.get("nonce") != nonce:
             raise _Unfit("the nonce was not repeated")
-        graded = tuple(_criterion(item, criteria) for item in _list(document, "criteria"))
-        by_name = {one.name: one for one in graded if one is not None}
-        for name in criteria:
-            if name not in by_name:
-                raise _Unfit(f"criterion {name} is missing")
-        issues = tuple(_claim(item) for item in _list(document, "issues")[:MAX_ISSUES])
+        return _answer(document, criteria)
     except _Unfit as error:
         raise UnreadableVerdict(str(error), raw_answer=text) from error
+
+
+def read_answers(text: str, *, criteria: Sequence[str], nonces: Sequence[str]) -> list[Answer | None]:
+    """Read a model's answer about several conversations.
+
+    Args:
+        text: what the model said.
+        criteria: as in `read_answer`.
+        nonces: one of each conversation.
+
+    Returns:
+        For each nonce its answer; None where there is none, more than one, or one that cannot be read.
+    """
+    try:
+        document = _find_document(text[: MAX_ANSWER_CHARACTERS * len(nonces)], "answers")
+        items = _list(document, "answers")
+    except _Unfit:
+        return [None] * len(nonces)
+    by_nonce: dict[str, list[dict[str, Any]]] = {}
+    for item in (cast("dict[str, Any]", item) for item in items if isinstance(item, dict)):
+        by_nonce.setdefault(str(item.get("nonce")), []).append(item)
+    return [_only(by_nonce.get(nonce, []), criteria) for nonce in nonces]
+
+
+def _only(items: Sequence[dict[str, Any]], criteria: Sequence[str]) -> Answer | None:
+    """Read the one answer; two with one nonce contradict each other, so neither is believed."""
+    try:
+        return _answer(items[0], criteria) if len(items) == 1 else None
+    except _Unfit:
+        return None
+
+
+def _answer(document: dict[str, Any], criteria: Sequence[str]) -> Answer:
+    graded = tuple(_criterion(item, criteria) for item in _list(document, "criteria"))
+    by_name = {one.name: one for one in graded if one is not None}
+    for name in criteria:
+        if name not in by_name:
+            raise _Unfit(f"criterion {name} is missing")
+    issues = tuple(_claim(item) for item in _list(document, "issues")[:MAX_ISSUES])
     return Answer(tuple(by_name[name] for name in criteria), issues)
 
 
-def _find_document(text: str) -> dict[str, Any]:
+def _find_document(text: str, with_field: str) -> dict[str, Any]:
     if not text.strip():
         raise _Unfit("the answer is empty")
     text = text.replace("\x00", "")
     for mend in (str, _without_trailing_commas):
         for document in _documents(mend(text)):
-            if "criteria" in document:
+            if with_field in document:
                 return document
-    raise _Unfit("the answer holds no complete JSON object with criteria")
+    raise _Unfit(f"the answer holds no complete JSON object with {with_field}")
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from healing_eval.domain.conversation import Conversation
@@ -25,7 +26,19 @@ async def judged(model: Any, conversation: Conversation | None = None, **options
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "  \n", ":", "...", "Solution:", "**Thought process:**", "Let's think step by step."]
+    "reply",
+    [
+        "",
+        "  \n",
+        ":",
+        "...",
+        "Solution:",
+        "**Thought process:**",
+        "Let's think step by step.",
+        "解",
+        "Respuesta：",
+        "かいせつ。",
+    ],
 )
 async def test_a_reply_that_says_nothing_is_not_shown_to_the_model(scripted: Scripted, reply: str) -> None:
     model = scripted()
@@ -62,7 +75,8 @@ async def test_the_cost_is_that_of_all_answers_and_not_known_if_that_of_one_is_n
     use = (await judged(scripted(lambda _: "{", lambda answer: answer, costs=costs))).model_use
 
     assert use is not None
-    assert use == ModelUse("served", 20, 10, 2, 8, together)
+    assert msgspec.structs.replace(use, prompt_version=None) == ModelUse("served", 20, 10, 2, 8, together, requests=2)
+    assert use.prompt_version
 
 
 async def test_a_raw_answer_is_kept_in_a_form_that_stores_can_hold(scripted: Scripted) -> None:
@@ -130,7 +144,7 @@ def test_a_wrong_option_is_refused_when_it_is_built(scripted: Scripted) -> None:
 async def test_a_model_that_hangs_is_given_up_after_its_time_and_what_it_may_wait_for_its_turn(
     monkeypatch: pytest.MonkeyPatch, wait_seconds: float, given_up: bool
 ) -> None:
-    monkeypatch.setattr("healing_eval.evaluators.judge.evaluator.GRACE_SECONDS", 0.01)
+    monkeypatch.setattr("healing_eval.evaluators.judge.asker.GRACE_SECONDS", 0.01)
     judge = Judge.create(EvaluatorSetup({}, cast("Any", Hanging()), 0.01, wait_seconds))
 
     evaluations = [one async for one in _within(0.5, judge.evaluate([a_conversation()]))]

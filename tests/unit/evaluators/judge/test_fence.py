@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,3 +94,13 @@ def test_a_value_nested_too_deeply_is_named_not_a_crash() -> None:
     window = choose_window(conversation, 10_000)
 
     assert "nested too deeply" in window.lines[1].text
+
+
+@settings(deadline=None)
+@given(st.lists(hostile | st.sampled_from(["<|im_start|>", "[INST]", "\\[/INST]", "\\\\<"]), max_size=5).map("".join))
+def test_no_tag_and_no_control_token_stands_in_a_line_and_the_text_is_the_same(text: str) -> None:
+    line = turn_line(a_turn(content=text, tool_calls=[a_tool_call("[TOOL_CALLS]", {"<a>": [[], None, text]})]))
+
+    assert "<" not in line.text
+    assert not re.search(r"\[/?[A-Z][A-Z_]+\]", line.text)
+    assert json.loads(line.text)["content"] == HIDDEN.sub("", text)

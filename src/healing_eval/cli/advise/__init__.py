@@ -1,0 +1,1 @@
+"""What would another choice cost or save? One file per question."""

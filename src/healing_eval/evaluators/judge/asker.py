@@ -1,0 +1,241 @@
+"""What does one model say of a conversation, and can it be believed?
+
+What was found before is not asked again. Else it is asked about alone or with others in one prompt; one whose answer
+is missing there or cannot be used is asked about alone, and once more after each answer that cannot be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Failure, Findings
+from healing_eval.errors import ModelBusy, ModelError, ModelUnavailable, UnreadableVerdict
+from healing_eval.evaluators.judge.confidence import confidence_from
+from healing_eval.evaluators.judge.fence import Line
+from healing_eval.evaluators.judge.gathering import Gatherer
+from healing_eval.evaluators.judge.grounding import ground
+from healing_eval.evaluators.judge.options import Options
+from healing_eval.evaluators.judge.prompt import (
+    Prompt,
+    Shown,
+    answer_schema,
+    answers_schema,
+    write_prompt,
+    write_prompt_for_several,
+)
+from healing_eval.evaluators.judge.reading import Answer, read_answer, read_answers
+from healing_eval.evaluators.judge.recall import Recall
+from healing_eval.evaluators.judge.remembering import Remembered
+from healing_eval.evaluators.judge.rubric import Rubric
+from healing_eval.evaluators.judge.tokens import estimate_tokens
+from healing_eval.evaluators.judge.use import Use
+from healing_eval.evaluators.judge.window import Window, choose_window
+from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
+from healing_eval.ports.evaluator import EvaluatorSetup
+
+ASKINGS = 3
+"""The question, and two more after answers that cannot be used: of a model that fails so once in ten times, one in a
+thousand conversations is then not judged."""
+
+RESERVE_SHARE = 0.1
+"""Part of the context kept free, since tokens are only estimated."""
+SMALLEST_BUDGET = 256
+MAX_RAW_ANSWER = 20_000
+GRACE_SECONDS = 1.0
+"""How much longer than its timeout a provider may take to say that it timed out."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What became of asking one model."""
+
+    result: Findings | Failure
+    use: Use
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """An answer of the model, and what it says of one conversation."""
+
+    answer: ChatAnswer
+    read: Answer | None
+    """None if it says nothing of it that can be read."""
+    share: tuple[int, int] = (0, 1)
+
+
+class Asker:
+    """Asks one model by one rubric."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        rubric: Rubric,
+        options: Options,
+        setup: EvaluatorSetup,
+        new_nonce: Callable[[], str],
+    ) -> None:
+        self.model = model
+        self._rubric = rubric
+        self._options = options
+        self._timeout_seconds = setup.model_timeout_seconds
+        self._wait_seconds = setup.model_wait_seconds
+        self._new_nonce = new_nonce
+        self._schema = answer_schema(rubric)
+        self._schema_for_several = answers_schema(rubric)
+        self._several = options.conversations_per_prompt
+        self._rubric_tokens = estimate_tokens(rubric.several if self._several > 1 else rubric.text)
+        self._together: Gatherer[str, Shown, _Told] = Gatherer(
+            self._ask_about_several, most=self._several, wait_seconds=options.gather_seconds
+        )
+        self._recall = None if setup.results is None else Recall(setup.results, self._asked_as())
+
+    def _asked_as(self) -> bytes:
+        """Make a digest of all that an answer depends on, but for the conversation."""
+        parts = (self._rubric.version, models_of(self.model), self._options.max_output_tokens, self._several)
+        return blake2b(msgspec.json.encode((parts, self._schema)), digest_size=24).digest()
+
+    async def ask(self, conversation: Conversation, facts: Line | None) -> Asked:
+        """Ask about a conversation, unless it was found out before; failures are results, not exceptions."""
+        use = Use(prompt_version=self._rubric.version)
+        shown = self._show(conversation, facts)
+        try:
+            if self._recall is None:
+                return Asked((await self._find_out(conversation, shown, use))[0], use)
+            return await self._ask_once(self._recall, conversation, shown, use)
+        except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
+            return Asked(failure_of(error), use)
+
+    async def _ask_once(self, recall: Recall, conversation: Conversation, shown: Shown, use: Use) -> Asked:
+        question = recall.question(conversation.project, shown)
+        async with recall.asking(question) as known:
+            if known is not None and (findings := self._believe(known.answer, shown, known.confidence)):
+                use.remember(known.model, known.provider, known.deployment)
+                return Asked(findings, use)
+            result, read = await self._find_out(conversation, shown, use)
+            if isinstance(result, Findings) and read is not None:
+                said = Remembered(read, use.model, use.provider, use.deployment, result.confidence)
+                await recall.keep(question, said)
+            return Asked(result, use)
+
+    def _show(self, conversation: Conversation, facts: Line | None) -> Shown:
+        """Choose what is shown: all of it if it fits among others in a prompt, else what fits alone."""
+        window = choose_window(conversation, self._budget(self._several))
+        if self._several == 1 or not window.left_out:
+            return Shown(window, facts, fits_among_others=self._several > 1)
+        return Shown(choose_window(conversation, self._budget(1)), facts)
+
+    async def _find_out(
+        self, conversation: Conversation, shown: Shown, use: Use
+    ) -> tuple[Findings | Failure, Answer | None]:
+        if shown.fits_among_others:
+            told = await self._together.do(conversation.project, shown)
+            use.add(told.answer, told.share)
+            if told.read is not None and (findings := self._believe(told.read, shown, None)) is not None:
+                return findings, told.read
+        result: Findings | Failure = Failure("it was not asked", "NotAsked")
+        problem = ""
+        for _ in range(ASKINGS):
+            result, read = await self._ask_about_one(conversation.key, shown, problem, use)
+            if isinstance(result, Findings):
+                return result, read
+            problem = result.reason
+        return result, None
+
+    async def _ask_about_one(
+        self, about: bytes, shown: Shown, problem: str, use: Use
+    ) -> tuple[Findings | Failure, Answer | None]:
+        prompt = write_prompt(self._rubric, shown, self._new_nonce, problem)
+        answer = await self._wait_for(self._request(prompt, about))
+        use.add(answer)
+        try:
+            read = read_answer(answer.text, criteria=self._rubric.criteria, nonce=prompt.nonces[0])
+        except UnreadableVerdict as error:
+            return failure_of(error), None
+        grounded = ground(read, shown.window.turns, _remarks(shown.window))
+        if grounded.findings is None:
+            false, quotes = grounded.false_quotes, grounded.quotes
+            reason = f"{false} of {quotes} quotes stand in no such turn, too many to believe it"
+            return Failure(reason, "UngroundedEvidence", raw_answer=bounded(answer.text)), None
+        sure = confidence_from(answer.text, answer.token_logprobs) if self._options.logprobs else None
+        return msgspec.structs.replace(grounded.findings, confidence=None if sure is None else sure.value), read
+
+    async def _ask_about_several(self, project: str, shown: Sequence[Shown]) -> list[_Told]:
+        """Ask about conversations of one project in one prompt."""
+        if len(shown) == 1:  # nobody came to fill the prompt
+            prompt = write_prompt(self._rubric, shown[0], self._new_nonce)
+            answer = await self._wait_for(self._request(prompt, None))
+            return [_Told(answer, self._read(answer, prompt))]
+        prompt = write_prompt_for_several(self._rubric, shown, self._new_nonce)
+        answer = await self._wait_for(self._request(prompt, None))
+        read = read_answers(answer.text, criteria=self._rubric.criteria, nonces=prompt.nonces)
+        return [_Told(answer, one, (place, len(shown))) for place, one in enumerate(read)]
+
+    def _read(self, answer: ChatAnswer, prompt: Prompt) -> Answer | None:
+        try:
+            return read_answer(answer.text, criteria=self._rubric.criteria, nonce=prompt.nonces[0])
+        except UnreadableVerdict:
+            return None
+
+    def _believe(self, read: Answer, shown: Shown, confidence: float | None) -> Findings | None:
+        findings = ground(read, shown.window.turns, _remarks(shown.window)).findings
+        return None if findings is None else msgspec.structs.replace(findings, confidence=confidence)
+
+    def _request(self, prompt: Prompt, about: bytes | None) -> ChatRequest:
+        several = len(prompt.nonces)
+        return ChatRequest(
+            messages=prompt.messages,
+            schema=self._schema if several == 1 else self._schema_for_several,
+            schema_name="verdict" if several == 1 else "verdicts",
+            max_output_tokens=self._options.max_output_tokens * several,
+            timeout_seconds=self._timeout_seconds,
+            longest_wait_seconds=self._wait_seconds,
+            logprobs=self._options.logprobs and several == 1,
+            about=about,
+        )
+
+    async def _wait_for(self, request: ChatRequest) -> ChatAnswer:
+        longest = self._wait_seconds + self._timeout_seconds + GRACE_SECONDS
+        try:
+            async with asyncio.timeout(longest if longest < math.inf else None):
+                return await self.model.ask(request)
+        except TimeoutError as error:
+            raise ModelUnavailable(f"no answer within {self._timeout_seconds:g} s") from error
+
+    def _budget(self, several: int) -> int:
+        """How many tokens a conversation may take that is asked about with so many in one prompt."""
+        context = self._options.context_tokens or self.model.context_tokens
+        free = (int(context * (1 - RESERVE_SHARE)) - self._rubric_tokens) // several - self._options.max_output_tokens
+        return max(free, SMALLEST_BUDGET)
+
+
+def models_of(model: ChatModel) -> tuple[str, ...]:
+    """Name what may answer: the models of a pool, or the one."""
+    return (model.name, *getattr(model, "models", ()))
+
+
+def failure_of(error: Exception) -> Failure:
+    """Describe an error; a crash of ours is named without its text, which may quote the conversation."""
+    return Failure(
+        reason=str(error)[:500] if isinstance(error, ModelError) else f"unexpected {type(error).__name__}",
+        kind=type(error).__name__,
+        retryable=isinstance(error, ModelError) and error.retryable,
+        raw_answer=bounded(error.raw_answer) if isinstance(error, UnreadableVerdict) else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, ModelBusy) else None,
+    )
+
+
+def bounded(raw_answer: str) -> str:
+    """Keep what a store can hold: no NUL, no lone surrogates, at most 20,000 characters."""
+    kept = raw_answer[:MAX_RAW_ANSWER].replace("\x00", "\ufffd")
+    return kept.encode("utf-8", "replace").decode("utf-8")
+
+
+def _remarks(window: Window) -> list[str]:
+    remarks = [window.left_out] if window.left_out else []
+    if window.hidden:
+        remarks.append(f"{window.hidden} hidden characters taken out before asking")
+    return remarks

@@ -1,0 +1,235 @@
+"""Do several models say together what each of them says, and is nobody's silence fatal?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from healing_eval.domain.evaluation import Evaluation, Failure, Findings, issue
+from healing_eval.errors import ConfigError, ModelBusy, ModelUnavailable
+from healing_eval.evaluators.judge.evaluator import CoherenceJudge, Judge, ToolUseJudge
+from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
+
+Scripted = Callable[..., Any]
+
+
+def graded(score: int) -> Callable[[Any], Any]:
+    def grade(answer: Any) -> Any:
+        for criterion in answer["criteria"]:
+            criterion["score"] = score
+        return answer
+
+    return grade
+
+
+def failing(error: Exception) -> Callable[[Any], Any]:
+    def fail(_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def setup(*models: Any, **options: Any) -> EvaluatorSetup:
+    return EvaluatorSetup(options, models[0], more_models=tuple(models[1:]))
+
+
+async def judged(*models: Any, **options: Any) -> Evaluation:
+    judge = Judge.create(setup(*models, **options))
+    [evaluation] = [one async for one in judge.evaluate([a_conversation()])]
+    return evaluation
+
+
+def three(scripted: Scripted, *changes: Any) -> list[Any]:
+    return [scripted(change, name=f"fake:{place}", costs=(0.25,)) for place, change in enumerate(changes)]
+
+
+async def test_the_mean_counts_and_agreement_is_confidence(scripted: Scripted) -> None:
+    evaluation = await judged(*three(scripted, graded(5), graded(5), graded(2)))
+
+    result, use = evaluation.result, evaluation.model_use
+    assert isinstance(result, Findings)
+    assert result.overall == pytest.approx((1 + 1 + 0.4) / 3)
+    assert result.confidence == pytest.approx(1 - 2 * 0.6 / 3)
+    assert {score.name: round(score.value, 3) for score in result.scores}["helpfulness"] == 0.8
+    assert "3 of 3 models voted: fake:0 1.00, fake:1 1.00, fake:2 0.40" in result.explanation
+    assert "effective votes not measured yet" in result.explanation
+    assert use is not None
+    assert (use.calls, use.cost_dollars) == (3, 0.75)
+    assert [(vote.asked, vote.value, vote.model) for vote in use.votes] == [
+        ("fake:0", 1.0, "served"),
+        ("fake:1", 1.0, "served"),
+        ("fake:2", 0.4, "served"),
+    ]
+
+
+async def test_the_majority_or_weights_count_where_they_are_set(scripted: Scripted) -> None:
+    def models() -> list[Any]:
+        return three(scripted, graded(5), graded(4), graded(1))
+
+    voted = await judged(*models(), combine="vote")
+    weighed = await judged(*models(), combine="weighted", weights={"fake:2": 2})
+
+    assert isinstance(voted.result, Findings)
+    assert voted.result.overall == 1.0
+    assert isinstance(weighed.result, Findings)
+    assert weighed.result.overall == pytest.approx((1 + 0.8 + 2 * 0.2) / 4)
+
+
+async def test_a_missing_vote_is_recorded_and_makes_less_sure_but_is_not_fatal(scripted: Scripted) -> None:
+    everyone = await judged(*three(scripted, graded(5), graded(5), graded(5)))
+    evaluation = await judged(*three(scripted, graded(5), failing(ModelUnavailable("down")), graded(5)))
+
+    assert isinstance(everyone.result, Findings)
+    assert isinstance(evaluation.result, Findings)
+    assert evaluation.result.overall == 1.0
+    assert (evaluation.result.confidence or 0) < (everyone.result.confidence or 0)
+    assert evaluation.model_use is not None
+    missing = evaluation.model_use.votes[1]
+    assert (missing.value, missing.reason, missing.model) == (None, "down", None)
+
+
+async def test_if_nobody_votes_it_is_a_failure_that_may_pass_if_any_may(scripted: Scripted) -> None:
+    evaluation = await judged(*three(scripted, lambda _: "no JSON", failing(ModelUnavailable("down"))))
+
+    assert isinstance(evaluation.result, Failure)
+    assert evaluation.result.retryable
+    assert "fake:1: down" in evaluation.result.reason
+    assert evaluation.result.retry_after_seconds is None
+
+
+async def test_what_limits_hold_for_all_is_held_for_the_shortest_time(scripted: Scripted) -> None:
+    held = [failing(ModelBusy("full", retry_after_seconds=seconds)) for seconds in (40.0, 20.0)]
+
+    evaluation = await judged(*three(scripted, *held))
+
+    assert isinstance(evaluation.result, Failure)
+    assert evaluation.result.retry_after_seconds == 20.0
+
+
+async def test_a_defect_that_several_saw_is_one_issue(scripted: Scripted) -> None:
+    evaluation = await judged(*three(scripted, graded(4), graded(4), graded(4)))
+
+    assert isinstance(evaluation.result, Findings)
+    [issue] = evaluation.result.issues
+    assert issue.description.endswith("(3 of 3 models)")
+
+
+@pytest.mark.parametrize(("cheap", "asked"), [(5, False), (3, True), (0, False)])
+async def test_a_cascade_asks_the_strong_one_only_if_the_cheap_one_is_uncertain(
+    scripted: Scripted, cheap: int, asked: bool
+) -> None:
+    models = three(scripted, graded(cheap), graded(1))
+
+    evaluation = await judged(*models, combine="cascade")
+
+    assert isinstance(evaluation.result, Findings)
+    assert evaluation.result.overall == (0.2 if asked else cheap / 5)
+    assert len(models[1].asked) == asked
+    assert evaluation.model_use is not None
+    assert len(evaluation.model_use.votes) == 1 + asked
+
+
+async def test_a_cascade_goes_on_to_whoever_answers(scripted: Scripted) -> None:
+    down = failing(ModelUnavailable("down"))
+    over_the_first = await judged(*three(scripted, down, graded(1)), combine="cascade")
+    without_the_second = await judged(*three(scripted, graded(3), down), combine="cascade")
+    nobody = await judged(*three(scripted, down, down), combine="cascade")
+
+    assert isinstance(over_the_first.result, Findings)
+    assert over_the_first.result.overall == 0.2
+    assert isinstance(without_the_second.result, Findings)
+    assert without_the_second.result.overall == 0.6
+    assert without_the_second.result.confidence is None
+    assert isinstance(nobody.result, Failure)
+    assert nobody.result.retryable
+
+
+async def test_effective_votes_are_told_once_they_are_measured(scripted: Scripted) -> None:
+    scores = iter([5, 1, 4, 2, 3, 0] * 20)
+    models = three(scripted, graded(4), graded(4))
+
+    def both(answer: Any) -> Any:
+        return graded(next(scores))(answer)
+
+    models = [scripted(both, name="fake:a"), scripted(both, name="fake:b")]
+    judge = Judge.create(setup(*models))
+    conversations = [a_conversation(f"c{n}") for n in range(40)]
+    evaluations = [one async for one in judge.evaluate(conversations)]
+
+    last = evaluations[-1].result
+    assert isinstance(last, Findings)
+    assert "not measured" not in last.explanation
+
+
+def test_a_model_that_is_named_twice_is_refused(scripted: Scripted) -> None:
+    with pytest.raises(ConfigError, match=r"models\.judge: expected each model once"):
+        Judge.create(setup(scripted(), scripted()))
+
+
+def test_another_model_in_the_panel_or_another_way_to_combine_is_another_version(scripted: Scripted) -> None:
+    one, two = scripted(name="fake:a"), scripted(name="fake:b")
+    versions = {
+        Judge.create(setup(*models, **options)).version
+        for models, options in (
+            ((one,), {}),
+            ((one, two), {}),
+            ((one, two), {"combine": "vote"}),
+            ((one, two), {"combine": "cascade", "band": [0.2, 0.8]}),
+        )
+    }
+
+    assert len(versions) == 4
+
+
+class Checks:
+    """A deterministic evaluator that always finds the same."""
+
+    name = "heuristic"
+    version = "1"
+    weight = 1.0
+    lane = "checks"
+    needs = frozenset[str]()
+
+    def __init__(self, *found: Any) -> None:
+        self._found = found
+
+    def inapplicable(self, conversation: Any) -> str | None:
+        return None
+
+    async def evaluate(self, conversations: Any) -> Any:
+        for conversation in conversations:
+            yield Evaluation(conversation.key, self.name, self.version, Findings(0.5, issues=self._found))
+
+
+async def test_each_judge_grades_by_its_own_rubric_and_is_told_what_checks_found(scripted: Scripted) -> None:
+    found = issue("tool_failure", "search_flights failed: timeout", turn_id=2)
+    conversation = a_conversation("c", [a_turn(1), a_turn(2, "assistant", "Done.", tool_calls=[a_tool_call()])])
+    for kind, criterion in ((Judge, "helpfulness"), (CoherenceJudge, "consistency"), (ToolUseJudge, "tool_choice")):
+        model = scripted()
+        judge = kind.create(EvaluatorSetup({}, model, checks=cast("Any", Checks(found))))
+
+        [evaluation] = [one async for one in judge.evaluate([conversation])]
+
+        assert isinstance(evaluation.result, Findings), evaluation.result
+        assert criterion in [score.name for score in evaluation.result.scores]
+        system, user = model.asked[0].messages
+        assert "checks" in system.content
+        assert '{"checks": [{"turn_id": 2, "type": "tool_failure"' in user.content
+
+
+async def test_the_judge_of_tool_use_has_no_opinion_without_tools(scripted: Scripted) -> None:
+    judge = ToolUseJudge.create(EvaluatorSetup({}, scripted()))
+
+    assert judge.inapplicable(a_conversation("c", [a_turn(1), a_turn(2, "assistant", "Hello.")])) is not None
+
+
+async def test_checks_can_be_kept_from_it(scripted: Scripted) -> None:
+    model = scripted()
+    judge = Judge.create(EvaluatorSetup({"with_checks": False}, model, checks=cast("Any", Checks())))
+
+    await anext(judge.evaluate([a_conversation()]))
+
+    assert "checks" not in model.asked[0].messages[1].content
