@@ -37,9 +37,10 @@ def build_accounts(settings: Settings, known: Collection[str], evaluators: Seque
             raise ConfigError(f"budgets.{name}.evaluator: no evaluator {chosen.evaluator!r}; known: {listed}")
         if chosen.evaluator in free:
             raise ConfigError(f"budgets.{name}.evaluator: {chosen.evaluator!r} asks no model, so it costs nothing")
-    spending = cast("type[Spending]", plugins.load_for_url(plugins.SPENDING, settings.stream_url))
+    url = settings.effective_spending_url
+    spending = cast("type[Spending]", plugins.load_for_url(plugins.SPENDING, url))
     budgets = [_budget(name, chosen) for name, chosen in settings.budgets.items()]
-    return Accounts(budgets, spending.from_url(settings.stream_url))
+    return Accounts(budgets, spending.from_url(url))
 
 
 def within_budgets(evaluators: Sequence[Evaluator], accounts: Accounts | None) -> tuple[Evaluator, ...]:

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     budgets: dict[BudgetName, BudgetSettings] = {}
     """What may be spent on models, by a name of yours: a table each with dollars, tokens or both, and whatever of
     project, evaluator, period, soft_share and least_share is needed. What is spent is counted in the Redis of
-    stream_url; with memory:// each process counts for itself, and forgets it at its end."""
+    stream_url; with memory:// in a file of the data directory."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
@@ -129,6 +129,13 @@ class Settings(BaseSettings):
     def effective_store_url(self) -> str:
         """The store's address, with the default filled in."""
         return self.store_url or f"sqlite:///{self.data_dir.absolute() / 'healing-eval.db'}"
+
+    @property
+    def effective_spending_url(self) -> str:
+        """Where it is counted what budgets have spent: where the stream is, or else where it outlives the process."""
+        if self.stream_url.partition(":")[0] != "memory":
+            return self.stream_url
+        return f"sqlite:///{self.data_dir.absolute() / 'spending.db'}"
 
 
 def read_settings(**arguments: Any) -> Settings:

@@ -63,6 +63,30 @@ def test_a_spent_budget_ends_what_is_paid_and_nothing_else(
     assert samples(running, "healing_eval_budget_spent_ratio")['budget="daily"'] >= 1
 
 
+def test_a_restart_makes_no_budget_anew_nor_does_a_next_command(
+    start: Start, fake_model: FakeModel, tmp_path: Path
+) -> None:
+    fake_model.reset()
+    environment = judged_by(fake_model) | on_a_budget(dollars=2.5)
+    first = start(**environment)
+    found = [evaluate_one(first, f"c-{n}") for n in range(6)]
+    first.terminate()
+    paid = fake_model.requests
+
+    after = evaluate_one(start(**environment), "c-6")
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(conversation("c-7")))
+    command = [str(Path(sys.executable).parent / "healing-eval"), "evaluate", str(log), "--format", "json"]
+    told = os.environ | environment | {"HEALING_EVAL_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, check=True)
+
+    (line,) = done.stdout.splitlines()
+    by_command = {one["evaluator"]: one for one in json.loads(line)["evaluations"]}
+    assert found[-1]["by"]["judge"]["result"]["reason"] == SPENT
+    assert after["by"]["judge"]["result"]["reason"] == by_command["judge"]["result"]["reason"] == SPENT
+    assert fake_model.requests == paid
+
+
 def test_with_a_higher_budget_a_backfill_measures_the_rest(start: Start, fake_model: FakeModel, tmp_path: Path) -> None:
     environment = judged_by(fake_model) | {"HEALING_EVAL_WORKER__SWEEP_EVERY_SECONDS": "0.2"}
     first = start(**environment, **on_a_budget(dollars=2.5))

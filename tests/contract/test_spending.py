@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from healing_eval.testing.contract_spending import SpendingContract
@@ -9,6 +11,12 @@ class TestMemorySpending(SpendingContract):
     @pytest.fixture
     def url(self) -> str:
         return "memory://"
+
+
+class TestSqliteSpending(SpendingContract):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/new folder/spending.db"
 
 
 @pytest.mark.services

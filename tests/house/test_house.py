@@ -118,6 +118,7 @@ WHO_MAY_READ_IT = {
     "backends/chat_model/over_http.py": "to wait for a date that a server names without telling its own time",
     "backends/ledger/sqlite.py": "the store is in this process",
     "backends/spending/memory.py": "what is spent is counted in this process",
+    "backends/spending/sqlite.py": "what is spent is counted on this host",
     "backends/sql/bulk.py": "the store is in this process",
     "backends/sql/clock.py": "the store is in this process",
     "backends/stream/memory.py": "the stream is in this process",

@@ -10,6 +10,7 @@ import pytest
 
 from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.backends.spending.memory import MemorySpending
+from healing_eval.backends.spending.redis import RedisSpending
 from healing_eval.backends.stream.memory import MemoryStream
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, ModelUse
@@ -20,7 +21,9 @@ from healing_eval.pipeline.backfill import Backfilled, Wanted, backfill
 from healing_eval.pipeline.budget import Budget
 from healing_eval.pipeline.budgeted import budgeted_evaluator
 from healing_eval.pipeline.close import Lane
+from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.ports.evaluator import Evaluator
+from healing_eval.ports.spending import Charge
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
@@ -99,6 +102,31 @@ async def test_what_a_budget_left_out_is_measured_once_it_is_raised_and_the_rest
         assert evaluated.verdict is not None
         assert (evaluated.verdict.missing, evaluated.verdict.final) == ((), True)
         assert [one.evaluator for one in evaluated.evaluations] == ["judge", "other"]
+
+
+@pytest.mark.services
+async def test_many_processes_together_keep_to_a_budget_but_for_a_batch_of_each(redis_url: str) -> None:
+    processes, batch, limit = 4, 16, 200
+    budget = Budget(name="b", period="month", nanodollars=limit * DOLLAR, soft_share=1.0)
+    accounts = [Accounts([budget], RedisSpending.from_url(redis_url)) for _ in range(processes)]
+    judges = [Paid("judge", LANE) for _ in accounts]
+
+    async def spend(process: int) -> None:
+        evaluator = budgeted_evaluator(judges[process], accounts[process])
+        for start in range(0, 20 * batch, batch):
+            some = [a_conversation(f"{process}-{n}") for n in range(start, start + batch)]
+            assert len([one async for one in evaluate(some, [evaluator])]) == batch
+
+    await asyncio.gather(*map(spend, range(processes)))
+    for one in accounts:
+        await one.close()
+
+    counting = RedisSpending.from_url(redis_url)
+    (spent,) = await counting.charge([Charge("b", "month")])
+    await counting.close()
+    paid = sum(len(judge.seen) for judge in judges)
+    assert limit <= paid <= limit + processes * batch
+    assert spent.nanodollars == paid * DOLLAR
 
 
 async def test_what_is_still_over_the_budget_stays_missing(ledger: SqliteLedger) -> None:

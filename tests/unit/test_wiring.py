@@ -296,6 +296,15 @@ def test_budgets_stand_before_what_asks_a_model_and_before_nothing_else(settings
     assert build_panel(settings).accounts is None
 
 
+def test_what_is_spent_is_counted_where_the_stream_is_or_where_it_outlives_the_process(settings: Settings) -> None:
+    shared = settings.model_copy(update={"stream_url": "redis://r?prefix=x"})
+
+    assert shared.effective_spending_url == "redis://r?prefix=x"
+    assert settings.effective_spending_url == f"sqlite:///{settings.data_dir}/spending.db"
+    build_panel(with_budget(settings))
+    assert not (settings.data_dir / "spending.db").exists()
+
+
 def test_a_budget_for_an_evaluator_that_there_is_not_is_refused(settings: Settings) -> None:
     with pytest.raises(ConfigError, match=r"^budgets\.b\.evaluator: no evaluator 'jugde'; known: .*judge"):
         build_panel(with_budget(settings, evaluator="jugde"))

@@ -7,6 +7,7 @@ processes share. With a new period the count begins anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, Protocol, Self
 
 import msgspec
@@ -40,6 +41,19 @@ class Spent(msgspec.Struct, frozen=True):
     """At least 0."""
     tokens: int = 0
     """At least 0."""
+
+    def after(self, charge: Charge, period: str) -> Spent:
+        """Tell what is spent after a charge, in a period which may be a new one."""
+        before = self if self.period == period else Spent(period)
+        if charge.only_in not in (None, period):
+            return before
+        nanodollars, tokens = before.nanodollars + charge.nanodollars, before.tokens + charge.tokens
+        return Spent(period, max(0, nanodollars), max(0, tokens))
+
+
+def period_of(moment: datetime, period: Period) -> str:
+    """Name the period that a moment of UTC is in."""
+    return f"{moment:%Y-%m-%d}" if period == "day" else f"{moment:%Y-%m}"
 
 
 class Spending(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
-from healing_eval.ports.spending import Charge, Period, Spent
+from healing_eval.ports.spending import Charge, Spent, period_of
 
 
 class MemorySpending:
@@ -24,21 +24,9 @@ class MemorySpending:
     async def charge(self, charges: Sequence[Charge]) -> Sequence[Spent]:
         now = self._clock()
         for one in charges:
-            self._add(one, _period_of(now, one.period))
+            period = period_of(now, one.period)
+            self._spent[one.budget] = self._spent.get(one.budget, Spent(period)).after(one, period)
         return [self._spent[one.budget] for one in charges]
 
     async def close(self) -> None:
         self._spent.clear()
-
-    def _add(self, charge: Charge, period: str) -> None:
-        spent = self._spent.get(charge.budget)
-        if spent is None or spent.period != period:
-            spent = Spent(period)
-        if charge.only_in in (None, period):
-            nanodollars = max(0, spent.nanodollars + charge.nanodollars)
-            spent = Spent(period, nanodollars, max(0, spent.tokens + charge.tokens))
-        self._spent[charge.budget] = spent
-
-
-def _period_of(now: datetime, period: Period) -> str:
-    return f"{now:%Y-%m-%d}" if period == "day" else f"{now:%Y-%m}"

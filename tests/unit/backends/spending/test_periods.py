@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +11,17 @@ from healing_eval.backends.redis.address import read_address
 from healing_eval.backends.redis.link import Link, Script
 from healing_eval.backends.spending.memory import MemorySpending
 from healing_eval.backends.spending.redis import PERIOD_OF, RedisSpending
-from healing_eval.ports.spending import Charge
+from healing_eval.backends.spending.sqlite import SqliteSpending
+from healing_eval.errors import BackendError, ConfigError
+from healing_eval.ports.spending import Charge, Spending
 from healing_eval.testing.servers.redis import RedisServer
 
 
-async def test_with_a_new_day_a_daily_budget_begins_anew_and_a_monthly_one_goes_on() -> None:
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_with_a_new_day_a_daily_budget_begins_anew_and_a_monthly_one_goes_on(kind: str, tmp_path: Path) -> None:
     now = datetime(2026, 7, 30, 23, 59, 59, tzinfo=UTC)
-    spending = MemorySpending(lambda: now)
+    file = tmp_path / "spending.db"
+    spending: Spending = MemorySpending(lambda: now) if kind == "memory" else SqliteSpending(file, lambda: now)
     charges = [Charge("a", "day", 5, 5), Charge("b", "month", 5, 5)]
     await spending.charge(charges)
 
@@ -30,6 +35,29 @@ async def test_with_a_new_day_a_daily_budget_begins_anew_and_a_monthly_one_goes_
         ("2026-07", 10, 10),
     ]
     assert [(one.period, one.nanodollars) for one in next_month] == [("2026-08-01", 5), ("2026-08", 5)]
+
+
+async def test_a_file_outlives_who_wrote_it_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "spending.db"
+    await SqliteSpending(file).charge([Charge("b", "month", 5, 6)])
+
+    (spent,) = await SqliteSpending.from_url(f"sqlite:///{file}").charge([Charge("b", "month")])
+
+    assert (spent.nanodollars, spent.tokens) == (5, 6)
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+async def test_a_file_that_is_none_is_a_failing_server_and_an_address_without_one_a_wrong_setting(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "spending.db").write_text("this is no database, and long enough to be seen as none" * 9)
+
+    with pytest.raises(BackendError, match=r"spending\.db: file is not a database"):
+        await SqliteSpending(tmp_path / "spending.db").charge([Charge("b", "day")])
+    with pytest.raises(BackendError):
+        await SqliteSpending(tmp_path / "spending.db" / "x").charge([Charge("b", "day")])
+    with pytest.raises(ConfigError, match="must name a file"):
+        SqliteSpending.from_url("sqlite:///")
 
 
 @pytest.mark.services
