@@ -124,7 +124,7 @@ class Accounts:
         for budget, period in reservation.periods:
             self._note_unknown(budget, reservation.evaluator, cost)
             self._add_pending(budget.name, period, too_little)
-        if self._pending and self._flushing is None:
+        if self._pending and (self._flushing is None or self._flushing.done()):
             self._flushing = asyncio.create_task(self._flush())
             self._flushing.add_done_callback(self._flushed)
 
@@ -190,7 +190,6 @@ class Accounts:
                     await self._exchange(())
 
     def _flushed(self, task: asyncio.Task[None]) -> None:
-        self._flushing = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("budget.crashed", kind=type(error).__name__)
 
