@@ -10,44 +10,54 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import uvloop
 
-from healing_eval.evaluators.judge.rubric import load_rubric
-
-_NONCE = re.compile(rb"<conversation-([0-9a-f]{32})>")
+_BLOCK = re.compile(rb"<conversation-([0-9a-f]{32})>")
 _SPOKEN = re.compile(rb'\\"turn_id\\": (\d+), \\"role\\": \\"assistant\\", \\"content\\": \\"([ -!#-\[\]-~]{8,60})')
+_CRITERION = re.compile(rb"\\n## ([a-z_]+)\\n")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
-def answer(prompt: bytes, criteria: tuple[str, ...]) -> bytes:
-    """Judge whatever it is with 4 of 5, quoting the agent's first words."""
-    nonce, spoken = _NONCE.search(prompt), _SPOKEN.search(prompt)
-    evidence = {"turn_id": spoken[1].decode(), "quote": spoken[2].decode()} if spoken else {}
-    verdict = {
-        "nonce": nonce[1].decode() if nonce else "",
-        "criteria": [
-            {"name": name, "evidence": [evidence], "reason": "The replies fit.", "score": 4} for name in criteria
-        ],
-        "issues": [],
-    }
-    message = {"role": "assistant", "content": msgspec.json.encode(verdict).decode()}
+def answer(prompt: bytes) -> bytes:
+    """Judge whatever it is with 4 of 5, quoting the agent's first words, for each conversation in the prompt."""
+    blocks = list(_BLOCK.finditer(prompt))
+    rubric = prompt[: blocks[0].start()] if blocks else b""
+    names = [name.decode() for name in _CRITERION.findall(rubric)]
+    verdicts = [_verdict(prompt, block, names) for block in blocks]
+    said = verdicts[0] if len(verdicts) == 1 else {"answers": verdicts}
+    message = {"role": "assistant", "content": msgspec.json.encode(said).decode()}
     return msgspec.json.encode(
         {
             "model": "bench-1",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": len(prompt) // 4, "completion_tokens": 200, "total_tokens": 0},
+            "usage": {
+                "prompt_tokens": len(prompt) // 4,
+                "completion_tokens": 200 * len(verdicts),
+                "total_tokens": len(prompt) // 4 + 200 * len(verdicts),
+            },
         }
     )
+
+
+def _verdict(prompt: bytes, block: re.Match[bytes], names: list[str]) -> dict[str, Any]:
+    spoken = _SPOKEN.search(prompt, block.end())
+    evidence = {"turn_id": spoken[1].decode(), "quote": spoken[2].decode()} if spoken else {}
+    return {
+        "nonce": block[1].decode(),
+        "criteria": [
+            {"name": name, "evidence": [evidence], "reason": "The replies fit.", "score": 4} for name in names
+        ],
+        "issues": [],
+    }
 
 
 class Completions(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, criteria: tuple[str, ...], delay_seconds: float) -> None:
-        self._criteria = criteria
+    def __init__(self, delay_seconds: float) -> None:
         self._delay_seconds = delay_seconds
         self._received = bytearray()
         self._wanted = -1
@@ -61,7 +71,7 @@ class Completions(asyncio.Protocol):
             found = _LENGTH.search(self._received, 0, end)
             self._wanted = end + 4 + (int(found[1]) if found else 0)
         if 0 <= self._wanted <= len(self._received):
-            body = answer(bytes(self._received), self._criteria)
+            body = answer(bytes(self._received))
             self._received.clear()
             self._wanted = -1
             reply = (
@@ -76,9 +86,8 @@ class Completions(asyncio.Protocol):
 
 async def serve(port: int, delay_seconds: float) -> None:
     """Answer until the process is ended."""
-    criteria = load_rubric(None).criteria
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Completions(criteria, delay_seconds), "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(lambda: Completions(delay_seconds), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 

@@ -23,7 +23,7 @@ from healing_eval.ports.archive import Archive
 from healing_eval.ports.cache import Cache, Results
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
-from healing_eval.ports.evaluator import Evaluator, EvaluatorSetup
+from healing_eval.ports.evaluator import Checks, Evaluator, EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
@@ -190,7 +190,8 @@ class _Parts:
         if name not in self._built:
             loaded, models = self._classes[name], self._models.get(name, ())
             facts_from = str(getattr(loaded, "facts_from", None))
-            checks = self.build(facts_from) if models and facts_from in self._classes else None
+            tells = hasattr(self._classes.get(facts_from), "facts")
+            checks = cast("Checks", self.build(facts_from)) if models and tells else None
             results = build_results(self._settings, self._cache, name) if models else None
             self._built[name] = _build_evaluator(loaded, name, self._settings, models, checks, results)
         return self._built[name]
@@ -209,7 +210,7 @@ def _build_evaluator(
     name: str,
     settings: Settings,
     models: Sequence[ChatModel],
-    checks: Evaluator | None,
+    checks: Checks | None,
     results: Results | None,
 ) -> Evaluator:
     wait_seconds = settings.judge.wait_seconds if may_have_to_wait(settings, models) else 0.0

@@ -109,7 +109,7 @@ class ExpectedCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """Argument name to the one acceptable value, or to `{"any_of": [...]}`; a null in `any_of` lets it be absent."""
 
 
-class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakref=True):
     """Ordered turns between a user and one version of an agent."""
 
     key: bytes

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Evaluation
+from healing_eval.domain.evaluation import Evaluation, Issue
 from healing_eval.ports.cache import Results
 from healing_eval.ports.chat_model import ChatModel
 
@@ -27,10 +27,20 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     nothing limits the model, so that one that hangs is given up no later than it has to answer."""
     more_models: tuple[ChatModel, ...] = ()
     """Further ones that are asked as well, if several are configured for this evaluator."""
-    checks: Evaluator | None = None
+    checks: Checks | None = None
     """The deterministic evaluator it names in `facts_from`, whose findings it may tell a model; None: no such one."""
     results: Results | None = None
     """What it found before; None if nothing is remembered."""
+
+
+class Checks(Protocol):
+    """What a deterministic evaluator has besides, if others are to be told what it finds."""
+
+    version: str
+
+    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+        """Give what it finds; None if it has no opinion on the conversation."""
+        ...
 
 
 class Evaluator(Protocol):

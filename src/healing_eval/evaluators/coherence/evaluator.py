@@ -45,6 +45,10 @@ class Coherence:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
+    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+        """Give what its checks find."""
+        return None if self.inapplicable(conversation) else tuple(_found_by(Context(conversation, self.options)))
+
     def judge(self, conversation: Conversation) -> Findings:
         """Run every check on one conversation with a user turn and an assistant turn.
 

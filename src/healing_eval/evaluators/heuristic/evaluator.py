@@ -53,10 +53,17 @@ class Heuristic:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
+    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+        """Give what its checks find; what is only suspected is no fact."""
+        return self._check(conversation)[1] if conversation.evaluable else None
+
+    def _check(self, conversation: Conversation) -> tuple[Context, list[Issue]]:
+        context = read_context(conversation, self.options, self._patterns)
+        return context, [found for check in CHECKS for found in check(context)]
+
     def judge(self, conversation: Conversation) -> Findings:
         """Run every check on one conversation that has an assistant turn."""
-        context = read_context(conversation, self.options, self._patterns)
-        issues = [found for check in CHECKS for found in check(context)]
+        context, issues = self._check(conversation)
         for_people = suspected(conversation) if self.options.suspect_injections else ()
         return Findings(
             overall=score_of(issues),

@@ -140,7 +140,7 @@ class Judge:
         )
 
     async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
-        facts = await facts_about(conversation, self._checks)
+        facts = facts_about(conversation, self._checks)
         if len(self._askers) == 1:
             [asker] = self._askers.values()
             asked = await asker.ask(conversation, facts)

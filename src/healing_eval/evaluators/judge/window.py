@@ -11,6 +11,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.evaluators.judge.fence import Line, header_line, turn_line
+from healing_eval.evaluators.judge.shared import PerConversation
 from healing_eval.evaluators.judge.tokens import estimate_tokens
 
 SMALLEST_CUT = 64
@@ -67,10 +68,16 @@ def _whole(conversation: Conversation, header: Line, budget: int) -> Window | No
     """Show all of a conversation that cannot be too long, since a token has a character at least: nearly every one."""
     if sum(len(turn.content) for turn in conversation.turns) > budget:
         return None
-    lines = (header, *map(turn_line, conversation.turns))
+    lines = (header, *_all_turns(conversation, None))
     if sum(len(line.text) for line in lines) > budget:
         return None
     return Window(lines, conversation.turns, _remark(conversation, len(conversation.turns), header, cut=False))
+
+
+_all_turns: PerConversation[None, tuple[Line, ...]] = PerConversation(
+    lambda conversation, _: tuple(map(turn_line, conversation.turns))
+)
+"""Written once, though several judges show them."""
 
 
 def _shrink(write: Write, budget: int) -> Line:

@@ -56,6 +56,13 @@ class ToolCalls:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
+    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+        """Give what its checks find."""
+        if self.inapplicable(conversation) is not None:
+            return None
+        found = self.judge(conversation)
+        return found.issues if isinstance(found, Findings) else None
+
     def judge(self, conversation: Conversation) -> Findings | Abstention:
         """Run every check on one conversation; without anything to hold a call against there is no opinion on it."""
         context = Context(conversation, self.options, self._shelf)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
-from healing_eval.domain.evaluation import Evaluation, Failure, Findings, issue
+from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Evaluation, Failure, Findings, Issue, issue
 from healing_eval.errors import ConfigError, ModelBusy, ModelUnavailable
 from healing_eval.evaluators.judge.evaluator import CoherenceJudge, Judge, ToolUseJudge
 from healing_eval.ports.evaluator import EvaluatorSetup
@@ -187,21 +188,13 @@ def test_another_model_in_the_panel_or_another_way_to_combine_is_another_version
 class Checks:
     """A deterministic evaluator that always finds the same."""
 
-    name = "heuristic"
     version = "1"
-    weight = 1.0
-    lane = "checks"
-    needs = frozenset[str]()
 
-    def __init__(self, *found: Any) -> None:
+    def __init__(self, *found: Issue) -> None:
         self._found = found
 
-    def inapplicable(self, conversation: Any) -> str | None:
-        return None
-
-    async def evaluate(self, conversations: Any) -> Any:
-        for conversation in conversations:
-            yield Evaluation(conversation.key, self.name, self.version, Findings(0.5, issues=self._found))
+    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+        return self._found
 
 
 async def test_each_judge_grades_by_its_own_rubric_and_is_told_what_checks_found(scripted: Scripted) -> None:
@@ -209,7 +202,7 @@ async def test_each_judge_grades_by_its_own_rubric_and_is_told_what_checks_found
     conversation = a_conversation("c", [a_turn(1), a_turn(2, "assistant", "Done.", tool_calls=[a_tool_call()])])
     for kind, criterion in ((Judge, "helpfulness"), (CoherenceJudge, "consistency"), (ToolUseJudge, "tool_choice")):
         model = scripted()
-        judge = kind.create(EvaluatorSetup({}, model, checks=cast("Any", Checks(found))))
+        judge = kind.create(EvaluatorSetup({}, model, checks=Checks(found)))
 
         [evaluation] = [one async for one in judge.evaluate([conversation])]
 
@@ -228,7 +221,7 @@ async def test_the_judge_of_tool_use_has_no_opinion_without_tools(scripted: Scri
 
 async def test_checks_can_be_kept_from_it(scripted: Scripted) -> None:
     model = scripted()
-    judge = Judge.create(EvaluatorSetup({"with_checks": False}, model, checks=cast("Any", Checks())))
+    judge = Judge.create(EvaluatorSetup({"with_checks": False}, model, checks=Checks()))
 
     await anext(judge.evaluate([a_conversation()]))
 
