@@ -26,6 +26,8 @@ from pydantic_settings import (
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
 from healing_eval.sections import (
+    BudgetName,
+    BudgetSettings,
     CacheSettings,
     DeploymentName,
     DeploymentSettings,
@@ -94,6 +96,10 @@ class Settings(BaseSettings):
     """Where models are served, by a name of yours: a table each with model, and whatever of pool, url, key_variable,
     region, weight, requests_per_minute, tokens_per_minute and price is needed. All workers together stay within the
     limits, through the Redis of stream_url; with memory:// each process counts for itself."""
+    budgets: dict[BudgetName, BudgetSettings] = {}
+    """What may be spent on models, by a name of yours: a table each with dollars, tokens or both, and whatever of
+    project, evaluator, period, soft_share and least_share is needed. What is spent is counted in the Redis of
+    stream_url; with memory:// in a file of the data directory."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()
@@ -124,6 +130,13 @@ class Settings(BaseSettings):
         """The store's address, with the default filled in."""
         return self.store_url or f"sqlite:///{self.data_dir.absolute() / 'healing-eval.db'}"
 
+    @property
+    def effective_spending_url(self) -> str:
+        """Where it is counted what budgets have spent: where the stream is, or else where it outlives the process."""
+        if self.stream_url.partition(":")[0] != "memory":
+            return self.stream_url
+        return f"sqlite:///{self.data_dir.absolute() / 'spending.db'}"
+
 
 def read_settings(**arguments: Any) -> Settings:
     """Read the settings once.
@@ -147,6 +160,7 @@ def read_settings(**arguments: Any) -> Settings:
 
 
 _OPEN_ENDED = (
+    f"{PREFIX}BUDGETS__",
     f"{PREFIX}EVALUATORS__",
     f"{PREFIX}DEPLOYMENTS__",
     f"{PREFIX}MODELS__",
@@ -247,7 +261,7 @@ def _names_like(unknown: str) -> str:
     """Propose what may have been meant, as it would be written in the same place; else list what there is."""
     names = list(_names(Settings))
     table, _, _ = unknown.rpartition(".")
-    for start, section in (("prices.", PriceSettings), ("deployments.", DeploymentSettings)):
+    for start, section in _TABLES_BY_NAME:
         if table.startswith(start):
             names = [f"{table}.{name}" for name in section.model_fields]
     if unknown.startswith(PREFIX):
@@ -256,6 +270,9 @@ def _names_like(unknown: str) -> str:
     else:
         near = get_close_matches(unknown, names, n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+
+
+_TABLES_BY_NAME = (("prices.", PriceSettings), ("deployments.", DeploymentSettings), ("budgets.", BudgetSettings))
 
 
 def _explain(error: ValidationError) -> str:

@@ -15,16 +15,21 @@ CATALOG = "healing_eval.catalog"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
 LIMITER = "healing_eval.limiter"
+SPENDING = "healing_eval.spending"
 CACHE = "healing_eval.cache"
 ARCHIVE = "healing_eval.archive"
 TRACER = "healing_eval.tracer"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, CACHE, ARCHIVE, TRACER)
+GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, SPENDING, CACHE, ARCHIVE, TRACER)
 
 EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
 EXTRA_OF_PLUGIN = {
-    **{(group, scheme): "redis" for group in (STREAM, LEASE, LIMITER, CACHE) for scheme in ("redis", "rediss")},
+    **{
+        (group, scheme): "redis"
+        for group in (STREAM, LEASE, LIMITER, SPENDING, CACHE)
+        for scheme in ("redis", "rediss")
+    },
     **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
     (CACHE, "sqlite"): "server",
     (CACHE, "postgresql"): "server,postgresql",
@@ -38,6 +43,7 @@ SETTING_OF_GROUP = {
     STREAM: "stream_url",
     LEASE: "stream_url",
     LIMITER: "stream_url",
+    SPENDING: "stream_url",
     CACHE: "cache_url",
     ARCHIVE: "archive_url",
     TRACER: "telemetry.otlp_endpoint",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -64,6 +65,7 @@ def _as_model_name(name: str) -> str:
 
 ModelName = Annotated[str, AfterValidator(_as_model_name)]
 DeploymentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+BudgetName = DeploymentName
 
 
 class PriceSettings(Section):
@@ -98,6 +100,31 @@ class DeploymentSettings(Section):
     """Tokens a minute, prompts and answers, of all processes together. None: no limit."""
     price: PriceSettings | None = None
     """What it costs, if that is not what its model costs elsewhere."""
+
+
+class BudgetSettings(Section):
+    """What may be spent on models."""
+
+    project: str | None = Field(default=None, min_length=1)
+    """Whose conversations it pays for. None: those of all projects, together."""
+    evaluator: str | None = Field(default=None, min_length=1)
+    """Which evaluator it pays for. None: all that ask a model, together."""
+    period: Literal["day", "month"] = "month"
+    """When it begins anew: with each day or each month, of UTC."""
+    dollars: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
+    """Most dollars in a period. None: no limit."""
+    tokens: PositiveInt | None = Field(default=None, le=10**15)
+    """Most tokens in a period, of prompts and answers. None: no limit."""
+    soft_share: float = Field(default=0.8, gt=0, le=1)
+    """From this share of the limit on it alerts and fewer conversations are evaluated, in (0, 1]; 1: none fewer."""
+    least_share: float = Field(default=0.1, gt=0, le=1)
+    """Share of conversations that is still evaluated just before the limit, in (0, 1]."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.dollars is None and self.tokens is None:
+            raise PydanticCustomError("budget_limit", "expected dollars, tokens or both")
+        return self
 
 
 class CacheSettings(Section):

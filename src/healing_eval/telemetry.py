@@ -113,6 +113,25 @@ UNPRICED_CALLS = Counter(
     ["evaluator", "model"],
     registry=REGISTRY,
 )
+BUDGET_SPENT = Gauge(
+    "healing_eval_budget_spent_ratio",
+    "Share of a budget that is spent or reserved in its period, 1 at its limit; as this process last saw it.",
+    ["budget"],
+    registry=REGISTRY,
+)
+BUDGET_SKIPPED = Counter(
+    "healing_eval_budget_skipped_total",
+    "Conversations that an evaluator did not look at because of a budget: it is spent (spent), or nearly so and they "
+    "were not among the sampled ones (not_sampled).",
+    ["budget", "evaluator", "reason"],
+    registry=REGISTRY,
+)
+BUDGET_UNKNOWN = Counter(
+    "healing_eval_budget_unknown_cost_total",
+    "Evaluations whose cost in a unit (dollars, tokens) of a budget's limit is not known, so that it was not charged.",
+    ["budget", "evaluator", "unit"],
+    registry=REGISTRY,
+)
 MODEL_TURNS = Counter(
     "healing_eval_model_turns_total",
     "Questions to a deployment that has limits, and whether a turn was granted or they were held.",

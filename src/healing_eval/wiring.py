@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from healing_eval import plugins
+from healing_eval.budgets import build_accounts, within_budgets
 from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
 from healing_eval.gateway.remembered import RememberedResults
 from healing_eval.models import build_router, may_have_to_wait, models_of
+from healing_eval.pipeline.accounts import Accounts
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
@@ -40,6 +42,8 @@ class Panel(msgspec.Struct, frozen=True):
     """Evaluator to what it asks; one that asks none is not in it."""
     cache: Cache | None = None
     """Where results of those that ask are remembered; None if they are not."""
+    accounts: Accounts | None = None
+    """What budgets pay for; None if there are none."""
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -58,9 +62,10 @@ class Panel(msgspec.Struct, frozen=True):
         did not measure, and that costs nothing where the others are at work anyway. The lane that is then empty is
         still worked on, since what was accepted while there was a model may wait there.
         """
-        return tuple(evaluator for evaluator in self.evaluators if self._lane_of(evaluator) == lane)
+        return tuple(evaluator for evaluator in self.evaluators if self.lane_of(evaluator) == lane)
 
-    def _lane_of(self, evaluator: Evaluator) -> str:
+    def lane_of(self, evaluator: Evaluator) -> str:
+        """The lane that an evaluator travels on."""
         return CHECKS if self.lacks_a_model(evaluator) else evaluator.lane
 
     def lacks_a_model(self, evaluator: Evaluator) -> bool:
@@ -72,11 +77,13 @@ class Panel(msgspec.Struct, frozen=True):
         return "model" in evaluator.needs and bool(self.models.get(evaluator.name))
 
     async def close(self) -> None:
-        """Let go of the models' connections."""
+        """Let go of the models' connections, and charge what is left to be charged."""
         for model in {id(model): model for models in self.models.values() for model in models}.values():
             await model.close()
         if self.cache is not None:
             await self.cache.close()
+        if self.accounts is not None:
+            await self.accounts.close()
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -138,10 +145,12 @@ def build_panel(
     parts = _Parts(settings, classes, models, cache)
     evaluators = tuple(parts.build(name) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
+    accounts = build_accounts(settings, known, evaluators) if model is None else None
+    evaluators = within_budgets(evaluators, accounts)
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache)
+    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache, accounts)
 
 
 def _is_wanted(loaded: type, settings: Settings) -> bool:

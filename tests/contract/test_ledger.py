@@ -10,6 +10,7 @@ from healing_eval.backends.ledger.postgresql import PostgresqlLedger
 from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.ports.ledger import Ledger
 from healing_eval.testing.contract_annotations import AnnotationContract
+from healing_eval.testing.contract_backfill import BackfillContract
 from healing_eval.testing.contract_clock import ClockContract
 from healing_eval.testing.contract_giving_up import GivingUpContract
 from healing_eval.testing.contract_ledger import LedgerContract
@@ -43,6 +44,10 @@ class OnPostgresql:
 
 
 class TestSqliteGivingUp(OnSqlite, GivingUpContract):
+    pass
+
+
+class TestSqliteBackfill(OnSqlite, BackfillContract):
     pass
 
 
@@ -82,6 +87,11 @@ class TestPostgresqlAnnotations(OnPostgresql, AnnotationContract):
 
 @pytest.mark.services
 class TestPostgresqlGivingUp(OnPostgresql, GivingUpContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlBackfill(OnPostgresql, BackfillContract):
     pass
 
 

@@ -21,6 +21,7 @@ from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.limiter import Limiter
+from healing_eval.ports.spending import Spending
 from healing_eval.ports.stream import Stream
 from healing_eval.ports.tracer import Tracer
 
@@ -38,6 +39,7 @@ PORT_OF_GROUP: dict[str, type] = {
     plugins.STREAM: Stream,
     plugins.LEASE: Lease,
     plugins.LIMITER: Limiter,
+    plugins.SPENDING: Spending,
     plugins.CACHE: Cache,
     plugins.ARCHIVE: Archive,
     plugins.TRACER: Tracer,
@@ -115,6 +117,8 @@ WHO_MAY_READ_IT = {
     "backends/cache/sqlite.py": "the store is in this process",
     "backends/chat_model/over_http.py": "to wait for a date that a server names without telling its own time",
     "backends/ledger/sqlite.py": "the store is in this process",
+    "backends/spending/memory.py": "what is spent is counted in this process",
+    "backends/spending/sqlite.py": "what is spent is counted on this host",
     "backends/sql/bulk.py": "the store is in this process",
     "backends/sql/clock.py": "the store is in this process",
     "backends/stream/memory.py": "the stream is in this process",

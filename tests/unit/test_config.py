@@ -202,3 +202,40 @@ def test_a_wrong_price_is_one_line_that_names_it(tmp_path: Path, right: str, wro
         read_settings()
 
     assert "\n" not in str(error.value)
+
+
+BUDGETED = """[budgets.daily]
+period = "day"
+dollars = 20
+"""
+
+
+def test_a_budget_is_a_table_by_a_name_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "healing-eval.toml").write_text(BUDGETED)
+
+    budget = read_settings().budgets["daily"]
+
+    assert (budget.period, budget.dollars, budget.tokens) == ("day", 20.0, None)
+    assert (budget.project, budget.evaluator, budget.soft_share, budget.least_share) == (None, None, 0.8, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("= 20", "= 0", r"'budgets\.daily\.dollars': input should be greater than 0, got 0$"),
+        ("dollars = 20", "", r"'budgets\.daily': expected dollars, tokens or both, got .*$"),
+        ("dollars = 20", "tokens = 0", r"'budgets\.daily\.tokens': input should be greater than 0, got 0$"),
+        ('"day"', '"week"', r"'budgets\.daily\.period': input should be 'day' or 'month', got 'week'$"),
+        ("= 20", "= 20\nsoft_share = 1.1", r"'budgets\.daily\.soft_share': .*less than or equal to 1, got 1\.1$"),
+        ("= 20", "= 20\nleast_share = 0", r"'budgets\.daily\.least_share': .*greater than 0, got 0$"),
+        ("dollars", "dolars", r"unknown setting 'budgets\.daily\.dolars'; did you mean budgets\.daily\.dollars\?$"),
+        ("daily", '"a b"', r"'budgets\.a b': .*match pattern.*, got 'a b'$"),
+    ],
+)
+def test_a_wrong_budget_is_one_line_that_names_it(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    (tmp_path / "healing-eval.toml").write_text(BUDGETED.replace(right, wrong))
+
+    with pytest.raises(ConfigError, match=said) as error:
+        read_settings()
+
+    assert "\n" not in str(error.value)

@@ -11,7 +11,7 @@ import pytest
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.gateway.router import Router
-from healing_eval.sections import CacheSettings, DeploymentSettings
+from healing_eval.sections import BudgetSettings, CacheSettings, DeploymentSettings
 from healing_eval.testing.builders import a_conversation
 from healing_eval.testing.redteam.gullible import GullibleModel
 from healing_eval.wiring import build_cache, build_catalog, build_panel, build_results, build_services
@@ -279,3 +279,37 @@ def test_a_collector_that_cannot_be_one_is_refused(settings: Settings, endpoint:
 
     with pytest.raises(ConfigError, match=r"telemetry\.otlp_endpoint"):
         build_services(settings.model_copy(update={"telemetry": chosen}))
+
+
+def with_budget(settings: Settings, **parts: object) -> Settings:
+    return settings.model_copy(update={"budgets": {"b": BudgetSettings.model_validate({"dollars": 1} | parts)}})
+
+
+def test_budgets_stand_before_what_asks_a_model_and_before_nothing_else(settings: Settings) -> None:
+    plain = {one.name: type(one) for one in build_panel(settings).evaluators}
+
+    panel = build_panel(with_budget(settings))
+
+    assert [one.name for one in panel.evaluators if type(one) is not plain[one.name]] == ["judge"]
+    assert [one.version for one in panel.evaluators] == [one.version for one in build_panel(settings).evaluators]
+    assert panel.accounts is not None
+    assert build_panel(settings).accounts is None
+
+
+def test_what_is_spent_is_counted_where_the_stream_is_or_where_it_outlives_the_process(settings: Settings) -> None:
+    shared = settings.model_copy(update={"stream_url": "redis://r?prefix=x"})
+
+    assert shared.effective_spending_url == "redis://r?prefix=x"
+    assert settings.effective_spending_url == f"sqlite:///{settings.data_dir}/spending.db"
+    build_panel(with_budget(settings))
+    assert not (settings.data_dir / "spending.db").exists()
+
+
+def test_a_budget_for_an_evaluator_that_there_is_not_is_refused(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match=r"^budgets\.b\.evaluator: no evaluator 'jugde'; known: .*judge"):
+        build_panel(with_budget(settings, evaluator="jugde"))
+
+
+def test_a_budget_for_an_evaluator_that_asks_no_model_is_refused(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match=r"^budgets\.b\.evaluator: 'heuristic' asks no model"):
+        build_panel(with_budget(settings, evaluator="heuristic"))

@@ -101,7 +101,7 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
     """Which model served; null when none was asked."""
     evaluated_at: datetime | None
     inclusion_probability: float
-    """With which probability the conversation was chosen for this evaluator, in (0, 1]."""
+    """With which probability the conversation was chosen for this evaluator, in [0, 1]; 0: a budget was spent."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> EvaluationView:

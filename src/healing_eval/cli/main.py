@@ -35,6 +35,7 @@ VERBS = {
     "retain": Verb("healing_eval.cli.retain:retain", "Archive and drop the months that are older than is kept."),
     "delete": Verb("healing_eval.cli.delete:delete", "Delete a conversation, or a project, for good."),
     "migrate": Verb("healing_eval.cli.migrate:migrate", "Bring the store's schema up to date, or check that it is."),
+    "backfill": Verb("healing_eval.cli.backfill:backfill", "Have evaluated what a budget or a failure left out."),
     "keys": Verb("healing_eval.cli.keys:keys", "Create, list and revoke API keys."),
     "advise": Verb("healing_eval.cli.advise.group:advise", "Say what another choice would cost or save."),
     "settings": Verb("healing_eval.cli.settings:settings", "Show every setting, its value and where it came from."),

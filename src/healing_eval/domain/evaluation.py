@@ -179,7 +179,8 @@ class Evaluation(msgspec.Struct, frozen=True, omit_defaults=True):
     model_use: ModelUse | None = None
     evaluated_at: datetime | None = None
     inclusion_probability: float = 1.0
-    """With which probability this conversation was chosen to be evaluated by this evaluator, in (0, 1]."""
+    """With which probability this conversation was chosen to be evaluated by this evaluator, in [0, 1]. What measured
+    had one above 0; where it is 0 nothing was evaluated, and no weighing of the others makes up for that."""
 
 
 class Missing(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -32,6 +32,8 @@ class Lane(msgspec.Struct, frozen=True):
     evaluators: tuple[Evaluator, ...]
     rules: VerdictRules
     tracer: Tracer | None = None
+    paid: tuple[str, ...] = ()
+    """Those of the evaluators that ask a model."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -48,6 +50,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 _Read = tuple[RevisionKey, Conversation]
+_Kept = Mapping[RevisionKey, Sequence[Evaluation]]
 
 
 class Closer:
@@ -87,17 +90,31 @@ class Closer:
                 yield Step([stored.revision_key], failed=1)
             else:
                 read.append((stored.revision_key, conversation))
-        for evaluators, some in _by_what_is_missing(lane, read, self._retries):
+        kept = await self._kept(list(outstanding.values()))
+        for evaluators, some in _by_what_is_missing(lane, read, kept):
+            if not evaluators:
+                yield await self._stored([_joined(lane, key, (), kept) for key, _ in some])
+                continue
             conversations = [conversation for _, conversation in some]
             async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
                 async for group in groups:
-                    results = [_joined(lane, some[index][0], found, self._retries) for index, found in group]
+                    results = [_joined(lane, some[index][0], found, kept) for index, found in group]
                     await self._retries.recall(results)
                     final, postponed = _sorted_out(results, self._retries)
                     if postponed:
                         yield Step(postponed=postponed)
                     if final:
                         yield await self._stored(final)
+
+    async def _kept(self, outstanding: Sequence[StoredRevision]) -> _Kept:
+        """Give what need not be made again: of earlier tries, and what was paid before the lane was opened again.
+
+        Only of lanes with several evaluators that ask a model: one alone was opened again since it had not measured.
+        """
+        paid = self._lane.paid
+        measured = await self._ledger.measured(outstanding, paid) if len(paid) > 1 else {}
+        tried = {key: self._retries.kept(key) for key in (one.revision_key for one in outstanding)}
+        return {key: (*measured.get(key, ()), *before) for key, before in tried.items()}
 
     async def end(self) -> None:
         """Break off a transaction that those who waited for it have given up."""
@@ -139,19 +156,19 @@ def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[L
 
 
 def _by_what_is_missing(
-    lane: Lane, read: Sequence[_Read], retries: Retries
+    lane: Lane, read: Sequence[_Read], kept: _Kept
 ) -> list[tuple[tuple[Evaluator, ...], list[_Read]]]:
     """Put together what waits for the same evaluators; nearly always that is all of them."""
     groups: dict[tuple[str, ...], list[_Read]] = {}
     for one in read:
-        kept = {evaluation.evaluator for evaluation in retries.kept(one[0])}
-        groups.setdefault(tuple(e.name for e in lane.evaluators if e.name not in kept), []).append(one)
+        known = {evaluation.evaluator for evaluation in kept[one[0]]}
+        groups.setdefault(tuple(e.name for e in lane.evaluators if e.name not in known), []).append(one)
     return [(tuple(e for e in lane.evaluators if e.name in names), some) for names, some in groups.items()]
 
 
-def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], retries: Retries) -> LaneResult:
-    """Add what was kept of earlier tries, in the order of the lane's evaluators."""
-    found = {one.evaluator: one for one in (*retries.kept(key), *evaluations)}
+def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], kept: _Kept) -> LaneResult:
+    """Add what was kept, in the order of the lane's evaluators."""
+    found = {one.evaluator: one for one in (*kept[key], *evaluations)}
     return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
 
 

@@ -23,6 +23,7 @@ from healing_eval.domain.revision import (
     StoredRevision,
     Submission,
 )
+from healing_eval.domain.unmeasured import Why
 from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.archive import Part, Row
 
@@ -45,6 +46,39 @@ class EvaluatedRevision(msgspec.Struct, frozen=True, kw_only=True):
     """The revision evaluated; the head may be further on."""
     verdict: Verdict | None
     evaluations: tuple[Evaluation, ...]
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A latest revision that an evaluator did not measure though it could have."""
+
+    revision_key: RevisionKey
+    why: Why
+
+
+class GapQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which gaps to find; every field given must hold."""
+
+    project: str
+    evaluator: str
+    why: tuple[Why, ...]
+    """Any of these."""
+    accepted_from: datetime | None = None
+    """Inclusive."""
+    accepted_before: datetime | None = None
+    """Exclusive."""
+    limit: int = 1000
+    """Most on the page, at least 1."""
+    cursor: str | None = None
+    """`next_cursor` of the page before."""
+
+
+class MeanCost(msgspec.Struct, frozen=True):
+    """What an evaluation costs on the average."""
+
+    evaluations: int
+    """Of how many the cost is known; those that asked no model are not among them."""
+    dollars: float | None
+    """None if it is known of none."""
 
 
 class StoredAnnotation(msgspec.Struct, frozen=True):
@@ -139,7 +173,8 @@ class Ledger(Protocol):
         """Store a lane's results exactly once, in one transaction, and rewrite the verdicts.
 
         The transaction begins with an update of the heads that clears the lane's bit where the revision is still the
-        latest and the bit is set; only what that returned is stored.
+        latest and the bit is set; only what that returned is stored. What the same evaluators said of these revisions
+        before, as when a lane was opened again, goes with its issues.
 
         Returns:
             The revisions whose results were stored; the others had been closed before or are out of date.
@@ -152,6 +187,30 @@ class Ledger(Protocol):
 
     async def reopen(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
         """Take back that a lane of these revisions was given up, and tell of which; only the latest can be opened."""
+        ...
+
+    async def gaps(self, query: GapQuery) -> Page[Gap]:
+        """Find what an evaluator did not measure in conversations that no lane is at work on, oldest first, by keyset.
+
+        A month that went to the archive is not looked at.
+        """
+        ...
+
+    async def open_again(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
+        """Have a lane work once more on what is settled, and tell of which; only the latest can be opened.
+
+        Until the lane is closed again the evaluations and the verdict stay as they are.
+        """
+        ...
+
+    async def measured(
+        self, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
+    ) -> dict[RevisionKey, list[Evaluation]]:
+        """Give what these evaluators have measured of these revisions; only those of which something is."""
+        ...
+
+    async def mean_cost(self, project: str, evaluator: str) -> MeanCost:
+        """Tell what an evaluator's evaluations cost in the newest conversations of a project."""
         ...
 
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:

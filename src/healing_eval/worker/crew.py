@@ -42,12 +42,12 @@ async def run_crew(
     async with asyncio.TaskGroup() as crew:
         for name in panel.lanes if lanes is None else lanes:
             evaluators = panel.on_lane(name)
-            asks_model = any(map(panel.asks_a_model, evaluators))
+            paid = tuple(one.name for one in evaluators if panel.asks_a_model(one))
             worker = LaneWorker(
-                Lane(name, evaluators, panel.rules, tracer),
+                Lane(name, evaluators, panel.rules, tracer, paid),
                 services.ledger,
                 services.stream,
-                _pace(services.settings.worker, slice_seconds, asks_model=asks_model),
+                _pace(services.settings.worker, slice_seconds, asks_model=bool(paid)),
                 consumer=f"{name}-{holder}",
             )
             crew.create_task(worker.run(stop), name=f"worker-{name}")

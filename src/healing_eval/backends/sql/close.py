@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, exists, select, update
@@ -23,7 +23,7 @@ from healing_eval.backends.sql.rows import (
 )
 from healing_eval.backends.sql.tables import conversations, evaluations, issues, verdicts
 from healing_eval.backends.sql.types import storable
-from healing_eval.domain.evaluation import Verdict
+from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.ledger import Decide, LaneResult
@@ -38,6 +38,7 @@ async def close_lane(
     if not closed:
         return []
     before = await _opinions_before(connection, [one.place for one in closed if not one.first])
+    await _make_way_for_the_same(connection, [one.place for one in closed], found, before)
     pairs = [(one.place, evaluation) for one in closed for evaluation in found[one.place.key]]
     at = closed[0].at  # of the transaction
     await insert_rows(connection, evaluations, [evaluation_row(place, lane.name, one, at) for place, one in pairs])
@@ -48,6 +49,28 @@ async def close_lane(
         rows.append(verdict_row(one.place, decide(everything, one.final), at))
     await insert_rows(connection, verdicts, rows)
     return [one.place.key for one in closed]
+
+
+async def _make_way_for_the_same(
+    connection: AsyncConnection,
+    places: Sequence[RevisionPlace],
+    found: Mapping[RevisionKey, Sequence[Evaluation]],
+    before: dict[RevisionKey, list[Opinion]],
+) -> None:
+    """Delete what evaluators said before that say something again, as after their lane was opened again."""
+    again: list[RevisionPlace] = []
+    speaking: set[str] = set()
+    for place in places:
+        names, known = {one.evaluator for one in found[place.key]}, before.get(place.key, [])
+        if any(one.evaluator in names for one in known):
+            again.append(place)
+            speaking |= names
+            before[place.key] = [one for one in known if one.evaluator not in names]
+    if again:
+        keys, span = [place.key for place in again], span_of(place.accepted_at for place in again)
+        for table in (evaluations, issues):
+            theirs = of_revisions(connection, table, keys, span)
+            await connection.execute(delete(table).where(theirs, table.c.evaluator.in_(speaking)))
 
 
 async def _opinions_before(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.add import add
 from healing_eval.backends.sql.arrivals import add_arrivals
+from healing_eval.backends.sql.backfill import find_gaps, find_mean_cost, list_measured, open_again
 from healing_eval.backends.sql.bulk import Lane
 from healing_eval.backends.sql.clock import Clock, moment
 from healing_eval.backends.sql.close import close_lane, give_up, reopen
@@ -25,6 +26,7 @@ from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import conversation_key
+from healing_eval.domain.evaluation import Evaluation
 from healing_eval.domain.month import Month
 from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
 from healing_eval.domain.revision import (
@@ -37,7 +39,16 @@ from healing_eval.domain.revision import (
 )
 from healing_eval.errors import BackendError
 from healing_eval.ports.archive import Part, Row
-from healing_eval.ports.ledger import Decide, EvaluatedRevision, LaneResult, Schema, StoredAnnotation
+from healing_eval.ports.ledger import (
+    Decide,
+    EvaluatedRevision,
+    Gap,
+    GapQuery,
+    LaneResult,
+    MeanCost,
+    Schema,
+    StoredAnnotation,
+)
 
 Done = TypeVar("Done")
 
@@ -137,6 +148,28 @@ class SqlLedger:
         if not (bit and keys):
             return []
         return await self._write(lambda connection: reopen(connection, Lane(lane, bit), keys))
+
+    async def gaps(self, query: GapQuery) -> Page[Gap]:
+        async with self._database.patient() as connection:
+            return Page(*await find_gaps(connection, query))
+
+    async def open_again(self, keys: Sequence[RevisionKey], lane: str) -> list[RevisionKey]:
+        if not keys:
+            return []
+        opening = Lane(lane, await self._lanes.mask([lane]))
+        return await self._write(lambda connection: open_again(connection, opening, keys))
+
+    async def measured(
+        self, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
+    ) -> dict[RevisionKey, list[Evaluation]]:
+        if not (revisions and evaluators):
+            return {}
+        async with self._database.read() as connection:
+            return await list_measured(connection, revisions, evaluators)
+
+    async def mean_cost(self, project: str, evaluator: str) -> MeanCost:
+        async with self._database.patient() as connection:
+            return await find_mean_cost(connection, project, evaluator)
 
     async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)

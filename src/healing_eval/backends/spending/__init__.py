@@ -1,0 +1,1 @@
+"""Where is it counted what budgets have spent? One file per URL scheme."""
