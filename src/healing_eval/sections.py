@@ -54,6 +54,9 @@ class JudgeSettings(Section):
     wait_seconds: float = Field(default=60.0, ge=0, le=300)
     """How long a call may wait for its turn under the model's limits, in seconds, at most 300. What would wait longer
     goes back to the stream until there is room, which is no failure."""
+    deadline_seconds: PositiveFloat = 300.0
+    """How long one evaluation may take in all, in seconds: waiting, asking again and asking several models included.
+    Then it is a failure that is tried again like a model that does not answer."""
 
 
 def _as_model_name(name: str) -> str:

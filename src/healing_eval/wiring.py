@@ -219,6 +219,7 @@ def _build_evaluator(
         next(iter(models), None),
         settings.judge.timeout_seconds,
         wait_seconds,
+        deadline_seconds=settings.judge.deadline_seconds,
         more_models=tuple(models[1:]),
         checks=checks,
         results=results,

@@ -112,7 +112,7 @@ def evaluate(
 
 def _patient(settings: Settings) -> Settings:
     """Have questions to a model wait for their turn however long it takes: here is no stream that would keep them."""
-    judge = settings.judge.model_copy(update={"wait_seconds": math.inf})
+    judge = settings.judge.model_copy(update={"wait_seconds": math.inf, "deadline_seconds": math.inf})
     return settings.model_copy(update={"judge": judge})
 
 

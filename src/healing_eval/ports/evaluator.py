@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -25,6 +26,8 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     model_wait_seconds: float = 0.0
     """How long a question may wait for its turn under a limit before that; infinite: as long as it takes. 0 where
     nothing limits the model, so that one that hangs is given up no later than it has to answer."""
+    deadline_seconds: float = math.inf
+    """How long one evaluation that asks a model may take in all."""
     more_models: tuple[ChatModel, ...] = ()
     """Further ones that are asked as well, if several are configured for this evaluator."""
     checks: Checks | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 import time
@@ -14,7 +15,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
-from healing_eval.errors import ConfigError
+from healing_eval.errors import ConfigError, ModelUnavailable
 from healing_eval.evaluators.judge.asker import Asked, Asker, failure_of, models_of
 from healing_eval.evaluators.judge.ballots import MissingVote, NoVote
 from healing_eval.evaluators.judge.cascade import Band, is_uncertain, settle
@@ -78,6 +79,7 @@ class Judge:
             raise ConfigError(f"models.{self.name}: expected each model once, got {[one.name for one in models]}")
         self._checks = setup.checks if options.with_checks else None
         self._correlations = Correlations(list(self._askers)) if len(models) > 1 else None
+        self._deadline_seconds = setup.deadline_seconds if setup.deadline_seconds < math.inf else None
         self._band = Band(*options.band)
         self.version = self._version(rubric)
 
@@ -124,7 +126,7 @@ class Judge:
         try:
             reason = self.inapplicable(conversation)
             if reason is None:
-                result, use = await self._judge(conversation)
+                result, use = await self._judge_in_time(conversation)
             else:
                 result = Abstention(reason)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
@@ -138,6 +140,13 @@ class Judge:
             latency_seconds=time.perf_counter() - started,
             model_use=use,
         )
+
+    async def _judge_in_time(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await self._judge(conversation)
+        except TimeoutError as error:
+            raise ModelUnavailable(f"not done within {self._deadline_seconds:g} s", requests=0) from error
 
     async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
         facts = facts_about(conversation, self._checks)

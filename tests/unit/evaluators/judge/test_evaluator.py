@@ -153,6 +153,14 @@ async def test_a_model_that_hangs_is_given_up_after_its_time_and_what_it_may_wai
     assert [type(one.result) for one in evaluations] == [Failure] * len(evaluations)
 
 
+async def test_an_evaluation_is_given_up_at_its_deadline_whatever_each_question_may_take() -> None:
+    judge = Judge.create(EvaluatorSetup({}, cast("Any", Hanging()), 30.0, 30.0, deadline_seconds=0.02))
+
+    [evaluation] = [one async for one in _within(5.0, judge.evaluate([a_conversation()]))]
+
+    assert evaluation.result == Failure("not done within 0.02 s", "ModelUnavailable", retryable=True)
+
+
 class Hanging:
     """A model that neither answers nor gives up."""
 
