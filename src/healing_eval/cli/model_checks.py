@@ -10,6 +10,7 @@ from healing_eval.cli.check import Check
 from healing_eval.config import Settings
 from healing_eval.errors import HealingEvalError, ModelError, NotAdmitted
 from healing_eval.gateway.published import is_installed, newest_change
+from healing_eval.masking import masked
 from healing_eval.models import Site, all_sites, build_deployment, build_prices
 from healing_eval.ports.chat_model import ChatMessage, ChatModel, ChatRequest
 
@@ -64,7 +65,9 @@ async def _ask(name: str, site: Site, model: ChatModel) -> Check:
     except NotAdmitted as error:
         return Check(name, "fail", f"{site.settings.model}: {error}", _advice(error, site))
     except ModelError as error:
-        return Check(name, "fail", f"{site.settings.model}: {error}", "check address and network")
+        address = masked(getattr(model, "base_url", None) or "")
+        advice = f"check the address{f' {address}' if address else ''} and the network"
+        return Check(name, "fail", f"{site.settings.model}: {error}", advice)
     seconds = "" if answer.seconds is None else f" after {answer.seconds:.1f} s"
     return Check(name, "ok", f"{answer.model} answers{seconds}")
 

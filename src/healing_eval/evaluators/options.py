@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from healing_eval.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+_PLACE = re.compile(r"at `\$\.(\w+)`")
 
 
 def convert_options(evaluator: str, table: Mapping[str, Any], kind: type[T]) -> T:
@@ -23,7 +26,15 @@ def convert_options(evaluator: str, table: Mapping[str, Any], kind: type[T]) -> 
     try:
         return msgspec.convert(dict(table), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"evaluators.{evaluator}: {error}") from error
+        raise ConfigError(f"evaluators.{evaluator}: {error}{_choices(str(error), kind)}") from error
+
+
+def _choices(refusal: str, kind: type[msgspec.Struct]) -> str:
+    """Name what may be chosen from, where one of these was expected."""
+    place = _PLACE.search(refusal)
+    expected = get_args(get_type_hints(kind).get(place.group(1))) if place else ()
+    is_choice = bool(expected) and all(isinstance(one, str) for one in expected)
+    return f"; expected one of {', '.join(expected)}" if is_choice else ""
 
 
 def refuse_unknown(where: str, table: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:

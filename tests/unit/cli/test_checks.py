@@ -186,7 +186,7 @@ async def test_each_deployment_is_asked_once_and_what_is_wrong_comes_with_what_t
     assert checks["deployment revoked"].advice == "correct the key in KEY_EU"
     assert "401: fault 401" in checks["deployment revoked"].detail
     assert checks["deployment unknown"].advice == "correct the model's name, or the address of its server"
-    assert checks["deployment gone"].advice == "check address and network"
+    assert checks["deployment gone"].advice == f"check the address {NOBODY} and the network"
 
 
 def test_published_prices_that_are_old_are_a_warning() -> None:
