@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 import msgspec
 
+from healing_eval.evaluators.judge.naming import core_of
 from healing_eval.evaluators.judge.reading import Answer, Claim, Criterion, Quote
-from healing_eval.evaluators.judge.sameness import Form, with_names, without_names
+from healing_eval.evaluators.judge.sameness import Form, mark_of_turn, with_names, without_names
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -41,10 +42,17 @@ def key_of(project: str, asked_as: bytes, form: Form) -> bytes:
     return digest.digest()
 
 
-def pack(remembered: Remembered, form: Form) -> bytes:
-    """Write down an answer that was given for a conversation of this form."""
-    places = {name: f"#{place}" for place, name in enumerate(form.turns)}
-    answer = _renamed(remembered.answer, without_names(form), lambda name: places.get(name, name))
+def pack(remembered: Remembered, form: Form) -> bytes | None:
+    """Write down an answer that was given for a conversation of this form.
+
+    None if it speaks of a name in another way than the conversation does: that would be told of others as well.
+    """
+    places = {name: mark_of_turn(place) for place, name in enumerate(form.turns)}
+    text = without_names(form)
+    answer = _renamed(remembered.answer, text, lambda name: places.get(name) or text(name))
+    said = "\n".join(_texts(answer)).lower()
+    if any(core_of(name) in said for name in form.names):
+        return None
     return msgspec.msgpack.encode(msgspec.structs.replace(remembered, answer=answer))
 
 
@@ -54,8 +62,9 @@ def unpack(value: bytes, form: Form) -> Remembered | None:
         remembered = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    names = {f"#{place}": name for place, name in enumerate(form.turns)}
-    answer = _renamed(remembered.answer, with_names(form), lambda name: names.get(name, name))
+    names = {mark_of_turn(place): name for place, name in enumerate(form.turns)}
+    text = with_names(form)
+    answer = _renamed(remembered.answer, text, lambda name: names.get(name) or text(name))
     return msgspec.structs.replace(remembered, answer=answer)
 
 
@@ -69,3 +78,11 @@ def _renamed(answer: Answer, text: Callable[[str], str], turn: Callable[[str], s
         ),
         tuple(Claim(one.type, one.severity, quote(one.quote), text(one.description)) for one in answer.issues),
     )
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    for criterion in answer.criteria:
+        yield criterion.reason
+        yield from (quote.text for quote in criterion.evidence)
+    for claim in answer.issues:
+        yield from (claim.description, claim.quote.text)
