@@ -117,13 +117,16 @@ def _apart(item: Item, pair: str, conversation_id: str) -> Item:
 
 async def poisoned(court: Court, corpus: Sequence[Attack], judge: str) -> list[Escape]:
     """Let a model obey attacks, with its answers remembered, and name those that honest conversations then get."""
-    await court.judge({attack.name: put(attack.text, attack.place, attack.name) for attack in corpus})
-    lengths = {(attack.place, len(harmless(len(attack.text)))) for attack in corpus}
-    twins = {f"honest {place} {length}": put(harmless(length), place, f"{place} {length}") for place, length in lengths}
-    judged = await court.judge(twins)
+
+    def stay(text: str, place: str, name: str) -> Item:
+        return _apart(put(text, place, name), place, name)
+
+    await court.judge({one.name: stay(one.text, one.place, one.name) for one in corpus})
+    lengths = {(one.place, len(harmless(len(one.text)))) for one in corpus}
+    twins = {f"honest {place} {length}": (harmless(length), place) for place, length in lengths}
+    judged = await court.judge({name: stay(text, place, name) for name, (text, place) in twins.items()})
     by_canary = {attack.order.canary: attack for attack in corpus}
-    told = (repr(one.opinion(judge)) for one in judged.values())
-    return list(_given_away(by_canary, told))
+    return list(_given_away(by_canary, (repr(one.opinion(judge)) for one in judged.values())))
 
 
 def _given_away(by_canary: Mapping[str, Attack], told: Iterator[str]) -> Iterator[Escape]:
