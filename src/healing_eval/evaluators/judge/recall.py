@@ -42,7 +42,7 @@ class Recall:
     def question(self, project: str, shown: Shown) -> Question:
         """Say what is asked about a conversation of a project."""
         form = form_of(line.text for line in shown.lines)
-        return Question(key_of(project, self._asked_as, form), form)
+        return Question(key_of(project, self._asked_as, form, shown.window.left_out), form)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncGenerator[Remembered | None]:

@@ -26,16 +26,17 @@ class Remembered(msgspec.Struct, frozen=True):
 _decoder = msgspec.msgpack.Decoder(Remembered)
 
 
-def key_of(project: str, asked_as: bytes, form: Form) -> bytes:
+def key_of(project: str, asked_as: bytes, form: Form, left_out: str) -> bytes:
     """Make the key under which an answer is remembered.
 
     Args:
         project: never shares with another.
         asked_as: digest of all else that the answer depends on: rubric, model, parameters, schema.
         form: of everything that is shown of the conversation.
+        left_out: what is not shown: a part is not the whole of another that looks like it.
     """
     digest = blake2b(asked_as, digest_size=24)
-    for part in (project, form.text):
+    for part in (project, form.text, left_out):
         encoded = part.encode("utf-8", "replace")
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)

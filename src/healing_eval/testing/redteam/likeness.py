@@ -115,18 +115,23 @@ def _apart(item: Item, pair: str, conversation_id: str) -> Item:
     return {**item, "conversation_id": conversation_id, "system_prompt": f"{item['system_prompt']} This is {pair}."}
 
 
-async def poisoned(court: Court, corpus: Sequence[Attack], judge: str) -> list[Escape]:
-    """Let a model obey attacks, with its answers remembered, and name those that honest conversations then get."""
+async def poisoned(court: Court, corpus: Sequence[Attack], judge: str) -> tuple[int, list[Escape]]:
+    """Let a model obey attacks, with its answers remembered, and name those that honest conversations then get.
+
+    Returns:
+        How many of the attacks it was asked about, and the escapes.
+    """
 
     def stay(text: str, place: str, name: str) -> Item:
         return _apart(put(text, place, name), place, name)
 
-    await court.judge({one.name: stay(one.text, one.place, one.name) for one in corpus})
+    attacked = await court.judge({one.name: stay(one.text, one.place, one.name) for one in corpus})
     lengths = {(one.place, len(harmless(len(one.text)))) for one in corpus}
     twins = {f"honest {place} {length}": (harmless(length), place) for place, length in lengths}
     judged = await court.judge({name: stay(text, place, name) for name, (text, place) in twins.items()})
     by_canary = {attack.order.canary: attack for attack in corpus}
-    return list(_given_away(by_canary, (repr(one.opinion(judge)) for one in judged.values())))
+    given_away = _given_away(by_canary, (repr(one.opinion(judge)) for one in judged.values()))
+    return sum(one.was_asked(judge) for one in attacked.values()), list(given_away)
 
 
 def _given_away(by_canary: Mapping[str, Attack], told: Iterator[str]) -> Iterator[Escape]:

@@ -192,12 +192,13 @@ async def run_remembered(
     like = Detected("told of their like", len(LIKE), len(await pairs_that_share(court, LIKE, judge)))
     obeying = Court(build(BrokenFence(GullibleModel(), without_fence), REMEMBERED), limits)
     sample = REMEMBERED.corpus(corpus)
+    asked, given_away = await poisoned(obeying, sample, judge)
     escapes = (
         *(Escape(FAMILY, name, "remembered", "got what was said of another", REMEMBERED.name) for name in shared),
-        *(msgspec.structs.replace(one, form=REMEMBERED.name) for one in await poisoned(obeying, sample, judge)),
+        *(msgspec.structs.replace(one, form=REMEMBERED.name) for one in given_away),
     )
-    tried = len(DIFFERENT) + len(sample)
-    return Tried(REMEMBERED.name, tried, tried, len(escapes), like), escapes
+    asked += len(DIFFERENT) - len(shared)
+    return Tried(REMEMBERED.name, len(DIFFERENT) + len(sample), asked, len(escapes), like), escapes
 
 
 def _build(build: BuildPanel, form: Form, model: ChatModel) -> Panel:

@@ -128,6 +128,18 @@ async def test_nobody_else_gets_it(scripted: Scripted, other: Conversation) -> N
     assert len(model.asked) == 2
 
 
+async def test_a_whole_conversation_is_not_the_end_of_a_longer_one(scripted: Scripted) -> None:
+    turns = [a_turn(1, "user", "Where is it?"), a_turn(2, "assistant", "On its way, and here by the evening.")]
+    model, notebook = scripted(), Notebook()
+
+    for name, before in (("whole", []), ("end", [a_turn(0, "user", "word " * 30_000)])):
+        [evaluation] = await judged(model, notebook, a_conversation(name, [*before, *turns]))
+        assert isinstance(evaluation.result, Findings)
+
+    assert len(model.asked) == 2
+    assert "left out" in model.asked[1].messages[1].content
+
+
 async def test_another_rubric_model_or_parameter_asks_anew(scripted: Scripted) -> None:
     models, notebook = [scripted(), scripted(name="fake:other")], Notebook()
     for options in ({}, {"max_output_tokens": 1000}):
