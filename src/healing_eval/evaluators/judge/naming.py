@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
 MOST_NAMES = 64
 """A conversation with more is compared letter by letter, since every name is held against every other."""
@@ -25,6 +26,7 @@ _WORTH = (
 
 NAME = re.compile(
     rf"""
+    (?= [\\0-9A-Za-f] ) (?:                                          # all that any of it begins with
       (?P<kept> \\u[0-9a-f]{{4}} | \\. )                              # what an escape is made of is no text
     | (?: (?<!\w) | (?<=\\[nrt]) ) (?:
         (?P<stamp> \d{{4}}-\d\d-\d\d [T\ ] \d\d:\d\d (?: :\d\d (?: \.\d{{1,9}} )? )? (?: Z | [+-]\d\d:?\d\d )? )
@@ -33,13 +35,13 @@ NAME = re.compile(
       | (?P<reference> (?! (?: {_WORTH} ) [-_\#\d] )
                        [A-Z]{{1,10}} [-_\#]? \d{{5,12}} (?: [A-Z]{{1,2}} \d{{1,6}} ){{0,2}} [A-Z]{{0,2}} )
       | (?P<digits> \d{{5,20}} (?! % | [.,]\d ) )
-    ) (?!\w)
+    ) (?!\w) )
     """,
     re.VERBOSE | re.ASCII,
 )
 """Whatever looks like a name. Some of these are amounts or facts; `volatile_names` knows which."""
 
-_MAY_BE_NAMED = re.compile(r"\d{5}|\d{4}-\d\d-|[0-9a-fA-F]{8}")
+_MAY_BE_NAMED = re.compile(r"[0-9a-fA-F]{4}[0-9a-fA-F-]")
 _BEFORE_DIGITS = re.compile(
     r"""
       (?: (?: (?<![A-Za-z]) | (?<=\\[nrt]) ) (?: ids? | ref(?:erence)? ) | _id | (?-i: [a-z]Id ) | \#
@@ -67,7 +69,7 @@ _UNICODE = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _RUN = re.compile(r"[0-9a-z]+")
 _DIGITS = re.compile(r"\d+", re.ASCII)
-_SPELT = re.compile(r"(?<!\w)\d(?:[ .-]\d(?!\w)){2,}", re.ASCII)
+_SPELT = re.compile(r"\d(?<!\w\d)(?:[ .-]\d(?!\w)){2,}", re.ASCII)
 _CALENDAR = re.compile(
     r"\d:\d\d|\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:week|month|year)(?:days?|ends?|s)?"
@@ -136,10 +138,18 @@ class _Rest:
 
     def __init__(self, text: str) -> None:
         spelt = ["".join(_DIGITS.findall(found)) for found in _SPELT.findall(text)]
-        self.text = " ".join((text, *spelt))
+        self.text = " ".join((text, *spelt)) if spelt else text
         self.digits = {*_DIGITS.findall(text), *spelt}
-        self.runs = {run for run in _RUN.findall(text) if len(run) > SHORTEST_PART}
-        self.speaks_of_time = _CALENDAR.search(text) is not None
+
+    @cached_property
+    def runs(self) -> set[str]:
+        """Letters and digits that may be a part of an id."""
+        return {run for run in _RUN.findall(self.text) if len(run) > SHORTEST_PART}
+
+    @cached_property
+    def speaks_of_time(self) -> bool:
+        """Whether anybody talks of time."""
+        return _CALENDAR.search(self.text) is not None
 
 
 def _unrelated(kinds: Mapping[str, str], rest: _Rest) -> dict[str, str]:
