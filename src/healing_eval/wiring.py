@@ -120,7 +120,11 @@ class Services(msgspec.Struct, frozen=True):
 
 
 def build_panel(
-    settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None, model: ChatModel | None = None
+    settings: Settings,
+    only: Sequence[str] = (),
+    tracer: Tracer | None = None,
+    model: ChatModel | None = None,
+    cache: Cache | None = None,
 ) -> Panel:
     """Make every evaluator, with its options and weight.
 
@@ -128,7 +132,8 @@ def build_panel(
         settings: where options, weights and models are set.
         only: names of those to make; none for all.
         tracer: takes the spans they leave, if any.
-        model: to ask instead of the configured ones; then nothing is remembered.
+        model: to ask instead of the configured ones; then nothing is remembered but in `cache`.
+        cache: where results are remembered if `model` is given.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
@@ -141,7 +146,8 @@ def build_panel(
     classes = {name: _load_evaluator(name) for name in known}
     chosen = [name for name, loaded in classes.items() if (name in only if only else _is_wanted(loaded, settings))]
     models = _build_models(settings, classes, chosen, tracer) if model is None else dict.fromkeys(chosen, (model,))
-    cache = build_cache(settings) if model is None and any(models.values()) else None
+    if model is None:
+        cache = build_cache(settings) if any(models.values()) else None
     parts = _Parts(settings, classes, models, cache)
     evaluators = tuple(parts.build(name) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Literal
 
 import click
@@ -18,13 +19,15 @@ from healing_eval.cli.memory import collect_rarely
 from healing_eval.cli.output import echo
 from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import count_of
-from healing_eval.config import read_settings
+from healing_eval.config import Settings, read_settings
 from healing_eval.formats.limits import WireLimits
+from healing_eval.ports.chat_model import ChatModel
 from healing_eval.telemetry import configure_logging
+from healing_eval.testing.redteam.form import REMEMBERED, Form
 from healing_eval.testing.redteam.readers import CARELESS
 from healing_eval.testing.redteam.report import Detected, Escape, Report
 from healing_eval.testing.redteam.run import run_redteam
-from healing_eval.wiring import build_panel
+from healing_eval.wiring import Panel, build_cache, build_panel
 
 SHOWN_ESCAPES = 50
 
@@ -59,7 +62,7 @@ def redteam(ctx: click.Context, style: Literal["table", "json"]) -> None:
     collect_rarely()
     started = time.monotonic()
     limits = WireLimits(settings.limits.batch, settings.limits.turns, settings.limits.id_characters)
-    attacked = run_redteam(lambda model: build_panel(settings, model=model), limits, secrets.token_hex(16))
+    attacked = run_redteam(partial(panel_in_form, settings), limits, secrets.token_hex(16))
     report = asyncio.run(attacked)
     if style == "json":
         echo(msgspec.json.encode(report))
@@ -68,20 +71,33 @@ def redteam(ctx: click.Context, style: Literal["table", "json"]) -> None:
     ctx.exit(exit_code_of(report))
 
 
+def panel_in_form(settings: Settings, model: ChatModel, form: Form) -> Panel:
+    """Make the evaluators as they are set, but for how many conversations are asked about in one prompt."""
+    tables = {
+        name: {**settings.evaluators.get(name, {}), "conversations_per_prompt": form.in_a_prompt}
+        for name in form.judges
+    }
+    in_form = settings.model_copy(update={"evaluators": {**settings.evaluators, **tables}, "cache_url": "memory://"})
+    cache = build_cache(in_form) if form is REMEMBERED else None
+    return build_panel(in_form, form.judges if form.is_alone_on_panel else (), model=model, cache=cache)
+
+
 def exit_code_of(report: Report) -> int:
     """Decide the exit code, and say why when nothing was tried."""
     if report.escapes:
         return JUDGEMENT
-    if report.asked and report.control.found:
+    untried = [one.form for one in report.forms if not (one.asked and one.control.found)]
+    if report.forms and not untried:
         return 0
-    click.echo("not enough data: the judge asked the red team's model about no conversation", err=True)
+    click.echo(f"not enough data: nothing came of the red team's attacks on: {'; '.join(untried)}", err=True)
     return NOT_ENOUGH_DATA
 
 
 def print_redteam(report: Report, seconds: float) -> None:
     """Print the report for people."""
     console = stdout_console()
-    tried = f"{count_of(report.attacks, 'attack')} in {seconds:.1f} s; the door refused {report.refused:,}"
+    attacks = count_of(sum(one.attacks for one in report.forms), "attack")
+    tried = f"{attacks} in {seconds:.1f} s; the door refused {report.refused:,}"
     console.print(Text.assemble(("Red team", "bold"), f"  {tried}"))
     style = "bold red" if report.escapes else "green"
     console.print(Text.assemble(("Escapes ", "bold"), (f"  {len(report.escapes):,}", style)))
@@ -94,6 +110,8 @@ def print_redteam(report: Report, seconds: float) -> None:
     for name in CARELESS:
         line = f"          {report.fooled.get(name, 0):,} would fool a model that goes by {_CARELESSNESS[name]}"
         console.print(Text(line, style="dim"))
+    console.print()
+    console.print(_forms(report))
     console.print()
     console.print(_table(report))
     console.print(
@@ -111,13 +129,30 @@ _CARELESSNESS = {
 
 
 def _escape_line(one: Escape) -> Text:
-    return Text.assemble("          ", (f"{one.family}/{one.variant}", "red"), f" at {one.place}: {one.how}")
+    return Text.assemble(
+        "          ", (f"{one.family}/{one.variant}", "red"), f" at {one.place}: {one.how}; {one.form}"
+    )
+
+
+def _forms(report: Report) -> Table:
+    table = _empty_table("asked", "attacks", "escapes", "control")
+    for row in report.forms:
+        table.add_row(
+            row.form, f"{row.attacks:,}", f"{row.escapes:,}", f"{row.control.found:,} of {row.control.texts:,}"
+        )
+    return table
+
+
+def _empty_table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first)
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
 
 
 def _table(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("detector", "texts", "suspected", "share"):
-        table.add_column(column, justify="left" if column == "detector" else "right")
+    table = _empty_table("detector", "texts", "suspected", "share")
     for row in report.by_family:
         table.add_row(*_cells(row.name, row))
     table.add_row(*_cells("all attacks", _sum(report.by_family)), style="bold")

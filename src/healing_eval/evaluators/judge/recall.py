@@ -42,7 +42,7 @@ class Recall:
     def question(self, project: str, shown: Shown) -> Question:
         """Say what is asked about a conversation of a project."""
         form = form_of(line.text for line in shown.lines)
-        return Question(key_of(project, self._asked_as, form), form)
+        return Question(key_of(project, self._asked_as, form, shown.window.left_out), form)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncGenerator[Remembered | None]:
@@ -58,8 +58,10 @@ class Recall:
             done.set()
 
     async def keep(self, question: Question, remembered: Remembered) -> None:
-        """Remember what was found out."""
-        await self._store.do(None, (question.key, pack(remembered, question.form)))
+        """Remember what was found out, unless it holds names that others would be told."""
+        packed = pack(remembered, question.form)
+        if packed is not None:
+            await self._store.do(None, (question.key, packed))
 
     async def _get(self, group: None, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         return await self._results.get(keys)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 import msgspec
 
+from healing_eval.evaluators.judge.naming import core_of
 from healing_eval.evaluators.judge.reading import Answer, Claim, Criterion, Quote
-from healing_eval.evaluators.judge.sameness import Form, with_names, without_names
+from healing_eval.evaluators.judge.sameness import Form, mark_of_turn, with_names, without_names
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -25,26 +26,34 @@ class Remembered(msgspec.Struct, frozen=True):
 _decoder = msgspec.msgpack.Decoder(Remembered)
 
 
-def key_of(project: str, asked_as: bytes, form: Form) -> bytes:
+def key_of(project: str, asked_as: bytes, form: Form, left_out: str) -> bytes:
     """Make the key under which an answer is remembered.
 
     Args:
         project: never shares with another.
         asked_as: digest of all else that the answer depends on: rubric, model, parameters, schema.
         form: of everything that is shown of the conversation.
+        left_out: what is not shown: a part is not the whole of another that looks like it.
     """
     digest = blake2b(asked_as, digest_size=24)
-    for part in (project, form.text):
+    for part in (project, form.text, left_out):
         encoded = part.encode("utf-8", "replace")
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.digest()
 
 
-def pack(remembered: Remembered, form: Form) -> bytes:
-    """Write down an answer that was given for a conversation of this form."""
-    places = {name: f"#{place}" for place, name in enumerate(form.turns)}
-    answer = _renamed(remembered.answer, without_names(form), lambda name: places.get(name, name))
+def pack(remembered: Remembered, form: Form) -> bytes | None:
+    """Write down an answer that was given for a conversation of this form.
+
+    None if it speaks of a name in another way than the conversation does: that would be told of others as well.
+    """
+    places = {name: mark_of_turn(place) for place, name in enumerate(form.turns)}
+    text = without_names(form)
+    answer = _renamed(remembered.answer, text, lambda name: places.get(name) or text(name))
+    said = "\n".join(_texts(answer)).lower()
+    if any(core_of(name) in said for name in form.names):
+        return None
     return msgspec.msgpack.encode(msgspec.structs.replace(remembered, answer=answer))
 
 
@@ -54,8 +63,9 @@ def unpack(value: bytes, form: Form) -> Remembered | None:
         remembered = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    names = {f"#{place}": name for place, name in enumerate(form.turns)}
-    answer = _renamed(remembered.answer, with_names(form), lambda name: names.get(name, name))
+    names = {mark_of_turn(place): name for place, name in enumerate(form.turns)}
+    text = with_names(form)
+    answer = _renamed(remembered.answer, text, lambda name: names.get(name) or text(name))
     return msgspec.structs.replace(remembered, answer=answer)
 
 
@@ -69,3 +79,11 @@ def _renamed(answer: Answer, text: Callable[[str], str], turn: Callable[[str], s
         ),
         tuple(Claim(one.type, one.severity, quote(one.quote), text(one.description)) for one in answer.issues),
     )
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    for criterion in answer.criteria:
+        yield criterion.reason
+        yield from (quote.text for quote in criterion.evidence)
+    for claim in answer.issues:
+        yield from (claim.description, claim.quote.text)

@@ -1,35 +1,36 @@
 """Is this the same conversation as another one, but for names that do not matter?
 
-Volatile names (times of day, UUIDs, order numbers and other references, ids of turns) are replaced by their number in
-the order in which they first come. So two conversations have one form if each name of the one stands exactly where
-the same name of the other does: a mix-up of two orders never looks like their right use. Amounts, dates and short
-numbers stay, since they may decide a judgement by their value.
+Volatile names (UUIDs, order numbers and other references, times that only keep the books, ids of turns) are replaced by
+their shape and their number in the order in which they first come. So two conversations have one form if each name of
+the one stands exactly where a name of that shape stands in the other, and always the same one: a mix-up of two orders
+never looks like their right use. `naming` decides which names are volatile; all else stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
+
+from healing_eval.evaluators.judge.naming import replace_names, volatile_names
 
 _OPEN, _CLOSE = "\x02", "\x03"
 """Around a number: JSON in ASCII holds no such characters, so that no text can write what stands for a name."""
 
-_NAME = re.compile(
+_TURN = re.compile(
     r"""
-      (?P<kept> \\u[0-9a-f]{4} | \\. )                              # what an escape is made of is no text
-    | "turn_id":\ (?P<turn> "(?:[^"\\]|\\.)*" | -?\d+ )
-    | (?P<name>
-          (?<!\w) \d{4}-\d\d-\d\d [T\ ] \d\d:\d\d (?: :\d\d (?: \.\d+ )? )? (?: Z | [+-]\d\d:?\d\d )? (?!\w)
-        | (?<!\w) [0-9a-fA-F]{8} (?: -[0-9a-fA-F]{4} ){3} -[0-9a-fA-F]{12} (?!\w)
-        | (?<!\w) [0-9a-fA-F]{12,} (?!\w)
-        | (?<!\w) (?! (?: USD|EUR|GBP|CHF|JPY|INR|CNY ) ) [A-Za-z]{1,8} [-_#]? \d{3,} [A-Za-z0-9]* (?!\w)
-        | (?<! [\w$.,] ) (?<! \w- ) \d{5,} (?! \w | % | [.,]\d )
-      )
+    \{"turn_id":\ (?P<turn> -?\d{1,20} | "(?:
+        (?: [A-Za-z]{1,2} | turn | msg | message | user | assistant | agent | tool | step | id )? [-_.:\#]? \d{0,20}
+      | (?: [a-z]{1,8} [-_] )? (?: [0-9a-f]{12,64} | [0-9a-f]{8} (?: -[0-9a-f]{4} ){3} -[0-9a-f]{12} )
+    )" ) (?=,)
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
+"""An id in which nobody can write anything. Other ids are texts of the sender's, which a model reads, and stay."""
+_TURN_BEGINS = '{"turn_id": '
+_CHECKS_BEGIN = '{"checks": '
+"""Lines of ours. Within a turn's line such keys may stand too, in tool calls: those are the sender's."""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -39,32 +40,41 @@ class Form(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     """In the order in which they first come; the number in the text is a name's place here, from 0."""
     turns: tuple[str, ...]
-    """Ids of turns as they are written in answers, in that order as well."""
+    """Volatile ids of turns as they are written in answers, in that order as well."""
 
 
 def form_of(lines: Iterable[str]) -> Form:
-    """Take the volatile names out of lines of JSON in ASCII."""
-    names: dict[str, int] = {}
+    """Take the volatile names out of lines of JSON in ASCII, as `fence` writes them."""
     turns: dict[str, int] = {}
 
-    def number(match: re.Match[str]) -> str:
-        kind = match.lastgroup
-        if kind == "kept":
-            return match.group()
-        if kind == "turn":
-            written = match.group("turn")
-            place = turns.setdefault(_plain(written), len(turns))
-            return f'"turn_id": {_OPEN}t{place}{_CLOSE}'
-        return _mark(names.setdefault(match.group(), len(names)))
+    def number_turn(match: re.Match[str]) -> str:
+        place = turns.setdefault(match.group("turn").strip('"'), len(turns))
+        return f"{_TURN_BEGINS}{mark_of_turn(place)}"
 
-    text = _NAME.sub(number, "\n".join(lines))
-    return Form(text, tuple(names), tuple(turns))
+    def without_turns(line: str) -> str:
+        if line.startswith(_TURN_BEGINS):
+            found = _TURN.match(line)
+            return line if found is None else number_turn(found) + line[found.end() :]
+        return _TURN.sub(number_turn, line) if line.startswith(_CHECKS_BEGIN) else line
+
+    left = [without_turns(line) for line in lines]
+    shapes = volatile_names(left)
+    names: dict[str, int] = {}
+
+    def number(name: str) -> str:
+        return _mark(names.setdefault(name, len(names)), shapes[name]) if name in shapes else name
+
+    return Form("\n".join(replace_names(line, number) for line in left), tuple(names), tuple(turns))
 
 
 def without_names(form: Form) -> Callable[[str], str]:
     """Give what replaces this form's names in a text by their numbers; other names stay."""
     numbers = {name: place for place, name in enumerate(form.names)}
-    return lambda text: _NAME.sub(lambda match: _number_of(match, numbers), text)
+
+    def number(name: str) -> str:
+        return _mark(numbers[name]) if name in numbers else name
+
+    return lambda text: replace_names(without_marks(text), number)
 
 
 def with_names(form: Form) -> Callable[[str], str]:
@@ -77,18 +87,18 @@ def with_names(form: Form) -> Callable[[str], str]:
     return lambda text: _MARK.sub(name, text)
 
 
-_MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+def mark_of_turn(place: int) -> str:
+    """Write what stands for the id of a turn."""
+    return f"{_OPEN}t{place}{_CLOSE}"
 
 
-def _number_of(match: re.Match[str], numbers: Mapping[str, int]) -> str:
-    place = numbers.get(match.group("name") or "")
-    return match.group() if place is None else _mark(place)
+def without_marks(text: str) -> str:
+    """Take out the characters of marks, which a model may have written."""
+    return text.replace(_OPEN, "").replace(_CLOSE, "")
 
 
-def _mark(place: int) -> str:
-    return f"{_OPEN}{place}{_CLOSE}"
+_MARK = re.compile(f"{_OPEN}(\\d{{1,9}}){_CLOSE}")
 
 
-def _plain(written: str) -> str:
-    """Give a turn's id as an answer names it: without quotation marks."""
-    return msgspec.json.decode(written, type=str) if written.startswith('"') else written
+def _mark(place: int, shape: str = "") -> str:
+    return f"{_OPEN}{place}{':' if shape else ''}{shape}{_CLOSE}"

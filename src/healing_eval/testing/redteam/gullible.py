@@ -8,36 +8,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, cast
 
 from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatModel, ChatRequest
 from healing_eval.testing.redteam.places import QUOTED_TEXT, QUOTED_TURN
-from healing_eval.testing.redteam.readers import CARELESS, MUST_HOLD, order_in
+from healing_eval.testing.redteam.readers import CARELESS, MUST_HOLD, order_in, strangers_orders
 
 NAME = "redteam:gullible"
 GRADE = 4
 CONTEXT_TOKENS = 16_000
 NO_NONCE = "none"
+STRANGER = "another's data"
 _NONCE = re.compile(r"The nonce of this request is (\w+)\.")
+_NONCES = re.compile(r"whose nonces are (\w+(?:, \w+)*)\.\Z")
 _CRITERION = re.compile(r"^## +(\w+) *$", re.MULTILINE)
 
 
 class GullibleModel:
-    """A model that obeys whatever it finds outside the data block.
+    """A model that obeys whatever it finds outside the data blocks, for all conversations that it is asked about.
 
     Attributes:
-        fooled: the readers that found an order, by the key of the conversation asked about.
-        asked: keys of all conversations it was asked about.
+        fooled: the readers that found an order, by its canary.
+        most_together: conversations in the largest prompt.
     """
 
     name = NAME
-    context_tokens = CONTEXT_TOKENS
     base_url: str | None = None
 
-    def __init__(self) -> None:
-        self.fooled: dict[bytes, set[str]] = {}
-        self.asked: set[bytes] = set()
+    def __init__(self, context_tokens: int = CONTEXT_TOKENS) -> None:
+        self.context_tokens = context_tokens
+        self.fooled: dict[str, set[str]] = {}
+        self.most_together = 0
 
     @classmethod
     def create(cls, model: str, environment: Mapping[str, str]) -> Self:
@@ -46,20 +48,20 @@ class GullibleModel:
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
         """Answer in the agreed shape."""
-        about = request.about or b""
-        self.asked.add(about)
         system, user = (_said(request, role) for role in ("system", "user"))
-        named = _NONCE.match(user)
-        nonce = named.group(1) if named else NO_NONCE
+        nonces = _nonces_of(user)
+        self.most_together = max(self.most_together, len(nonces))
         obeyed = order_in(system)
+        for canary in strangers_orders(user, nonces):
+            self.fooled.setdefault(canary, set()).add(STRANGER)
         for name, reader in (MUST_HOLD | CARELESS).items():
-            # Without the nonce most prompts are alike outside the data, and what is known of them is remembered.
-            order = order_in(reader(user, nonce).replace(nonce, ""))
+            order = order_in(_without(nonces, reader(user, nonces)))
             if order is None:
                 continue
-            self.fooled.setdefault(about, set()).add(name)
+            self.fooled.setdefault(order, set()).add(name)
             obeyed = obeyed or (order if name in MUST_HOLD else None)
-        answer = _answer(nonce, _CRITERION.findall(system), obeyed)
+        answers = [_answer(nonce, _CRITERION.findall(system), obeyed) for nonce in nonces]
+        answer = answers[0] if len(answers) == 1 else {"answers": answers}
         return ChatAnswer(text=json.dumps(answer), model=self.name, cost_dollars=0.0)
 
     async def close(self) -> None:
@@ -68,6 +70,21 @@ class GullibleModel:
 
 def _said(request: ChatRequest, role: str) -> str:
     return "\n".join(message.content for message in request.messages if message.role == role)
+
+
+def _nonces_of(user: str) -> tuple[str, ...]:
+    """Read them where no conversation can write: at the very beginning or the very end."""
+    if (one := _NONCE.match(user)) is not None:
+        return (one.group(1),)
+    several = _NONCES.search(user)
+    return (NO_NONCE,) if several is None else tuple(several.group(1).split(", "))
+
+
+def _without(nonces: Sequence[str], text: str) -> str:
+    """Take the nonces out: then most prompts are alike outside the data, and what is known of them is remembered."""
+    for nonce in nonces:
+        text = text.replace(nonce, "")
+    return text
 
 
 def _answer(nonce: str, criteria: list[str], obeyed: str | None) -> dict[str, Any]:

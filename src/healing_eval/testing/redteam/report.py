@@ -12,6 +12,8 @@ class Escape(msgspec.Struct, frozen=True):
     variant: str
     place: str
     how: str
+    form: str = ""
+    """In which the judges were asked."""
 
 
 class Detected(msgspec.Struct, frozen=True):
@@ -20,6 +22,18 @@ class Detected(msgspec.Struct, frozen=True):
     name: str
     texts: int
     found: int
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What was tried in one form."""
+
+    form: str
+    attacks: int
+    asked: int
+    """Of these, how many each judge concerned asked its model about."""
+    escapes: int
+    control: Detected
+    """The same with something broken on purpose: what shows that an escape would be seen."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -33,6 +47,8 @@ class Report(msgspec.Struct, frozen=True):
     escapes: tuple[Escape, ...]
     control: Detected
     """Attacks tried again without a fence, and how many of them were obeyed: what shows that the model is gullible."""
+    forms: tuple[Tried, ...]
+    """All forms in which the judges were asked; figures beside them are of the first, which tries the whole corpus."""
     fooled: dict[str, int]
     """Reader to attacks that fooled it; the careless ones are no escapes."""
     by_family: tuple[Detected, ...]

@@ -70,13 +70,45 @@ async def test_its_like_gets_the_same_judgement_with_its_own_names(scripted: Scr
     model, notebook = scripted(), Notebook()
     await judged(model, notebook, booking("a", "BK-11111"))
 
-    [like] = await judged(model, notebook, booking("b", "XY-98765", first_turn=7))
+    [like] = await judged(model, notebook, booking("b", "BK-98765", first_turn=7))
 
     assert len(model.asked) == 1
     assert isinstance(like.result, Findings)
     [issue] = like.result.issues
     assert issue.turn_id == 8
-    assert issue.evidence == "Booking XY-98765 has been cancelled."
+    assert issue.evidence == "Booking BK-98765 has been cancelled."
+
+
+async def test_a_name_that_the_model_writes_in_another_way_is_told_of_nobody_else(scripted: Scripted) -> None:
+    def in_other_words(answer: Any) -> Any:
+        answer["criteria"][0]["reason"] = "Number 11111 was cancelled."
+        return answer
+
+    model, notebook = scripted(in_other_words), Notebook()
+
+    await judged(model, notebook, booking("a", "BK-11111"))
+    await judged(model, notebook, booking("b", "BK-11111"))
+
+    assert len(model.asked) == 2
+    assert notebook.known == {}
+
+
+async def test_a_turn_that_the_answer_makes_up_is_none_for_its_like(scripted: Scripted) -> None:
+    def forged(answer: Any) -> Any:
+        answer["issues"][0]["turn_id"] = "\x02t1\x03"
+        answer["issues"][0]["quote"] = None
+        return answer
+
+    model, notebook = scripted(forged), Notebook()
+
+    [first] = await judged(model, notebook, booking("a", "BK-11111"))
+    [like] = await judged(model, notebook, booking("b", "BK-98765", first_turn=7))
+
+    assert len(model.asked) == 1
+    assert isinstance(first.result, Findings)
+    assert isinstance(like.result, Findings)
+    assert first.result.issues[0].turn_id is None
+    assert like.result.issues[0].turn_id is None
 
 
 @pytest.mark.parametrize(
@@ -94,6 +126,18 @@ async def test_nobody_else_gets_it(scripted: Scripted, other: Conversation) -> N
     await judged(model, notebook, other)
 
     assert len(model.asked) == 2
+
+
+async def test_a_whole_conversation_is_not_the_end_of_a_longer_one(scripted: Scripted) -> None:
+    turns = [a_turn(1, "user", "Where is it?"), a_turn(2, "assistant", "On its way, and here by the evening.")]
+    model, notebook = scripted(), Notebook()
+
+    for name, before in (("whole", []), ("end", [a_turn(0, "user", "word " * 30_000)])):
+        [evaluation] = await judged(model, notebook, a_conversation(name, [*before, *turns]))
+        assert isinstance(evaluation.result, Findings)
+
+    assert len(model.asked) == 2
+    assert "left out" in model.asked[1].messages[1].content
 
 
 async def test_another_rubric_model_or_parameter_asks_anew(scripted: Scripted) -> None:
