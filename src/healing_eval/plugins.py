@@ -10,22 +10,27 @@ from healing_eval.masking import masked
 
 EVALUATORS = "healing_eval.evaluators"
 CHAT_MODEL = "healing_eval.chat_model"
+BATCH_MODEL = "healing_eval.batch_model"
 LEDGER = "healing_eval.ledger"
 CATALOG = "healing_eval.catalog"
+BATCH_WORK = "healing_eval.batch_work"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
 LIMITER = "healing_eval.limiter"
 CACHE = "healing_eval.cache"
 ARCHIVE = "healing_eval.archive"
 TRACER = "healing_eval.tracer"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, CACHE, ARCHIVE, TRACER)
+GROUPS = (
+    *(EVALUATORS, CHAT_MODEL, BATCH_MODEL),
+    *(LEDGER, CATALOG, BATCH_WORK, STREAM, LEASE, LIMITER, CACHE, ARCHIVE, TRACER),
+)
 
-EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
+EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server", BATCH_WORK: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
 EXTRA_OF_PLUGIN = {
     **{(group, scheme): "redis" for group in (STREAM, LEASE, LIMITER, CACHE) for scheme in ("redis", "rediss")},
-    **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
+    **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG, BATCH_WORK)},
     (CACHE, "sqlite"): "server",
     (CACHE, "postgresql"): "server,postgresql",
     **{(TRACER, scheme): "otel" for scheme in ("http", "https")},
@@ -35,6 +40,7 @@ EXTRA_OF_PLUGIN = {
 SETTING_OF_GROUP = {
     LEDGER: "store_url",
     CATALOG: "store_url",
+    BATCH_WORK: "store_url",
     STREAM: "stream_url",
     LEASE: "stream_url",
     LIMITER: "stream_url",
