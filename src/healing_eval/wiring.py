@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -12,12 +13,15 @@ from healing_eval import plugins
 from healing_eval.config import Settings
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.errors import ConfigError, PluginError
+from healing_eval.gateway.batched import batched_model
+from healing_eval.gateway.batches import Batches
 from healing_eval.gateway.remembered import RememberedResults
-from healing_eval.models import build_router, is_limited, models_of, sites_of
+from healing_eval.models import batch_sites_of, build_batches, build_router, is_limited, models_of, sites_of
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
 from healing_eval.ports.archive import Archive
+from healing_eval.ports.batch_work import BatchWork
 from healing_eval.ports.cache import Cache, Results
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
@@ -87,6 +91,8 @@ class Services(msgspec.Struct, frozen=True):
     backlog: Backlog
     archive: Archive | None = None
     tracer: Tracer | None = None
+    batches: Batches | None = None
+    """None: no evaluator's questions may wait."""
 
     async def open(self) -> None:
         """Open the stores and the stream."""
@@ -102,26 +108,41 @@ class Services(msgspec.Struct, frozen=True):
         await self.lease.close()
         await self.stream.close()
         await self.panel.close()
+        if self.batches is not None:
+            await self.batches.close()
         await self.catalog.close()
         await self.ledger.close()
         if self.tracer is not None:
             await self.tracer.close()
 
 
-def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | None = None) -> Panel:
-    """Make every evaluator, or `only` those named, with its options and weight; with a `tracer`, they leave spans.
+def build_panel(
+    settings: Settings,
+    only: Sequence[str] = (),
+    tracer: Tracer | None = None,
+    batch_work: BatchWork | None = None,
+) -> Panel:
+    """Make every evaluator, with its options and weight.
+
+    Args:
+        settings: all of them.
+        only: make only those named.
+        tracer: who makes the spans that they leave.
+        batch_work: where questions that may wait do so; without, none waits.
 
     Raises:
         ConfigError: options name an unknown evaluator or are refused by theirs.
         PluginError: an evaluator cannot be loaded.
     """
     known = plugins.found(plugins.EVALUATORS)
-    for name in [*settings.evaluators, *settings.models, *settings.verdict.weights, *only]:
+    named = (settings.evaluators, settings.models, settings.verdict.weights, settings.batches.not_urgent, only)
+    for name in chain.from_iterable(named):
         if name not in known:
             raise ConfigError(f"no evaluator {name!r}; known: {', '.join(known)}")
     chosen = [name for name in known if not only or name in only]
-    models = _build_models(settings, chosen, tracer)
-    evaluators = tuple(_build_evaluator(name, settings, models[name]) for name in chosen)
+    models = _build_models(settings, chosen, tracer, batch_work)
+    not_urgent = settings.batches.not_urgent if batch_work is not None else ()
+    evaluators = tuple(_build_evaluator(name, settings, models[name], name in not_urgent) for name in chosen)
     weights = {one.name: settings.verdict.weights.get(one.name, one.weight) for one in evaluators}
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
@@ -130,7 +151,7 @@ def build_panel(settings: Settings, only: Sequence[str] = (), tracer: Tracer | N
 
 
 def _build_models(
-    settings: Settings, evaluators: Sequence[str], tracer: Tracer | None
+    settings: Settings, evaluators: Sequence[str], tracer: Tracer | None, batch_work: BatchWork | None
 ) -> dict[str, tuple[ChatModel, ...]]:
     """Make what each evaluator asks; those that ask the same share it."""
     made: dict[str, ChatModel] = {}
@@ -139,10 +160,13 @@ def _build_models(
             if name not in made:
                 router = build_router(settings, name)
                 made[name] = router if tracer is None else traced_model(router, tracer)
+                if batch_work is not None and batch_sites_of(settings, name):
+                    poll_seconds = settings.batches.poll_seconds
+                    made[name] = batched_model(made[name], batch_work, poll_seconds=poll_seconds)
     return {evaluator: tuple(made[name] for name in models_of(settings, evaluator)) for evaluator in evaluators}
 
 
-def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel]) -> Evaluator:
+def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel], may_wait: bool) -> Evaluator:
     loaded = plugins.load(plugins.EVALUATORS, name)
     missing = [part for part in _EVALUATOR_PARTS if not hasattr(loaded, part)]
     if missing:
@@ -155,6 +179,7 @@ def _build_evaluator(name: str, settings: Settings, models: Sequence[ChatModel])
         settings.judge.timeout_seconds,
         wait_seconds,
         more_models=tuple(models[1:]),
+        lane="batch" if may_wait else "now",
     )
     built = cast("type[Evaluator]", loaded).create(setup)
     if built.name != name:
@@ -185,6 +210,36 @@ def build_ledger(settings: Settings) -> Ledger:
     """
     store_url = settings.effective_store_url
     return cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, store_url)).from_url(store_url)
+
+
+def build_batch_work(settings: Settings) -> BatchWork:
+    """Make what keeps questions that wait for a batch: it is in the store.
+
+    Raises:
+        ConfigError: nothing speaks the store's scheme.
+        PluginError: the plug-in cannot be loaded.
+    """
+    store_url = settings.effective_store_url
+    return cast("type[BatchWork]", plugins.load_for_url(plugins.BATCH_WORK, store_url)).from_url(store_url)
+
+
+def _models_in_batches(settings: Settings) -> list[str]:
+    """Name the models that are asked in batches, each once.
+
+    Raises:
+        ConfigError: an evaluator's questions may wait, and nobody whom it asks takes batches.
+    """
+    found: dict[str, None] = {}
+    for evaluator in settings.batches.not_urgent:
+        models = models_of(settings, evaluator)
+        taking = [model for model in models if batch_sites_of(settings, model)]
+        if models and not taking:
+            raise ConfigError(
+                f"setting 'batches.not_urgent' names {evaluator}, but no deployment of {', '.join(models)} takes"
+                " batches; for one that does set deployments.NAME.batches = true"
+            )
+        found |= dict.fromkeys(taking)
+    return list(found)
 
 
 def build_archive(settings: Settings) -> Archive | None:
@@ -265,14 +320,17 @@ def build_services(settings: Settings) -> Services:
     tracer = build_tracer(settings)
     if tracer is not None:
         stream = traced_stream(stream, tracer, urlsplit(settings.stream_url).scheme)
+    in_batches = _models_in_batches(settings)
+    batch_work = build_batch_work(settings) if in_batches else None
     return Services(
         settings=settings,
         ledger=ledger,
         catalog=build_catalog(settings),
         stream=stream,
         lease=build_lease(settings),
-        panel=build_panel(settings, tracer=tracer),
+        panel=build_panel(settings, tracer=tracer, batch_work=batch_work),
         backlog=Backlog(ledger, settings.limits.backlog),
         archive=build_archive(settings),
         tracer=tracer,
+        batches=None if batch_work is None else build_batches(settings, batch_work, in_batches),
     )

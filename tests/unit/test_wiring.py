@@ -11,8 +11,8 @@ import pytest
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.gateway.router import Router
-from healing_eval.sections import CacheSettings, DeploymentSettings
-from healing_eval.wiring import build_cache, build_catalog, build_panel, build_results, build_services
+from healing_eval.sections import BatchSettings, CacheSettings, DeploymentSettings
+from healing_eval.wiring import Services, build_cache, build_catalog, build_panel, build_results, build_services
 
 
 @pytest.fixture
@@ -268,3 +268,57 @@ def test_a_collector_that_cannot_be_one_is_refused(settings: Settings, endpoint:
 
     with pytest.raises(ConfigError, match=r"telemetry\.otlp_endpoint"):
         build_services(settings.model_copy(update={"telemetry": chosen}))
+
+
+def not_urgent(settings: Settings, *evaluators: str) -> Settings:
+    return settings.model_copy(update={"batches": BatchSettings(not_urgent=evaluators)})
+
+
+async def in_batches(settings: Settings) -> bool:
+    services = build_services(settings)
+    await closed(services)
+    return services.batches is not None
+
+
+async def closed(services: Services) -> None:
+    await services.panel.close()
+    if services.batches is not None:
+        await services.batches.close()
+
+
+async def test_questions_wait_for_batches_only_where_that_is_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    judged = with_model(settings, "openai:m")
+
+    assert not await in_batches(judged)
+    assert await in_batches(not_urgent(judged, "judge"))
+    assert not await in_batches(not_urgent(settings, "judge"))  # there is no judge
+
+
+async def test_who_takes_no_batches_is_not_silently_paid_in_full(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    chosen = not_urgent(with_model(settings, "openai:m"), "judge")
+
+    with pytest.raises(ConfigError, match=r"'batches.not_urgent' names judge.*openai:m takes batches"):
+        build_services(chosen)
+    assert await in_batches(with_deployments(chosen, mine={"model": "openai:m", "batches": True}))
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    with pytest.raises(ConfigError, match="takes batches"):
+        build_services(with_deployments(chosen, mine={"model": "openai:m", "batches": False}))
+
+
+def test_a_deployment_whose_provider_takes_no_batches_cannot_be_said_to(settings: Settings) -> None:
+    chosen = not_urgent(with_model(settings, "ollama:m"), "judge")
+
+    with pytest.raises(ConfigError, match=r"deployments.mine.batches: ollama takes none; known: anthropic, openai"):
+        build_services(with_deployments(chosen, mine={"model": "ollama:m", "batches": True}))
+
+
+def test_an_unknown_evaluator_cannot_wait(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="no evaluator 'jugde'"):
+        build_panel(not_urgent(settings, "jugde"))

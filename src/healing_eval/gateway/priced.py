@@ -16,6 +16,12 @@ def priced_model(model: ChatModel, prices: Prices) -> ChatModel:
     return cast("ChatModel", _PricedModel(model, prices))
 
 
+def with_its_cost(answer: ChatAnswer, prices: Prices, *, share: float = 1.0) -> ChatAnswer:
+    """Write on an answer that came just now what it cost: this share of the ordinary price, in [0, 1]."""
+    cost = prices.cost_of(answer, time.time())
+    return msgspec.structs.replace(answer, cost_dollars=None if cost is None else cost * share)
+
+
 class _PricedModel:
     def __init__(self, model: ChatModel, prices: Prices) -> None:
         self._real: Any = model
@@ -25,6 +31,4 @@ class _PricedModel:
         return getattr(self._real, name)
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
-        answer = await self._real.ask(request)
-        cost = self._prices.cost_of(answer, time.time())
-        return msgspec.structs.replace(answer, cost_dollars=cost)
+        return with_its_cost(await self._real.ask(request), self._prices)

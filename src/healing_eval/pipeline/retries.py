@@ -22,6 +22,7 @@ import msgspec
 
 from healing_eval.domain.evaluation import Evaluation, Failure
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.errors import AnswerPending
 from healing_eval.ports.ledger import LaneResult
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -133,6 +134,12 @@ class Retries:
             return False
         may_pass = any(_is_retryable(one) for one in result.evaluations)
         return may_pass and _held_for(result.evaluations) is None
+
+
+def is_pending(evaluations: Iterable[Evaluation]) -> bool:
+    """Whether all that is missing are answers that were asked for in a batch: nobody is slow, and nothing failed."""
+    kinds = {one.result.kind for one in evaluations if isinstance(one.result, Failure) and one.result.retryable}
+    return kinds == {AnswerPending.__name__}
 
 
 def _is_expected(waiting: _Waiting, latest: float) -> bool:

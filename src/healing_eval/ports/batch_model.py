@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
 import msgspec
@@ -95,7 +95,7 @@ class BatchModel(Protocol):
         """
         ...
 
-    def answers(self, batch_id: str) -> AsyncIterator[BatchAnswer]:
+    def answers(self, batch_id: str) -> AsyncGenerator[BatchAnswer]:
         """Give what came of each question of a batch that has ended, in any order.
 
         What cannot be read is left out. A provider may name questions that nobody asked, and one of them twice.

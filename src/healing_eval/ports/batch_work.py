@@ -42,7 +42,7 @@ class Asked(msgspec.Struct, frozen=True):
     mark: str = ""
     """Opaque; comes back with the answer."""
     about: bytes | None = None
-    """Key of the conversation it is asked about, with which it is deleted."""
+    """Key of the conversation it is asked about; the store deletes it with that, its answer included."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -110,8 +110,10 @@ class BatchWork(Protocol):
         """Tell what waits for a batch, by pool."""
         ...
 
-    async def bundle(self, pool: str, deployment: str, batch_id: str, *, most_questions: int, most_bytes: int) -> int:
-        """Put what has waited longest into a new batch, and tell how much that was; of 0 there is no batch.
+    async def bundle(
+        self, pool: str, deployment: str, batch_id: str, *, most_questions: int, most_bytes: int
+    ) -> Batch | None:
+        """Put what has waited longest into a new batch; None if nothing waits.
 
         One question is put into it even if it is larger than `most_bytes`.
         """
@@ -144,10 +146,6 @@ class BatchWork(Protocol):
 
     async def cancel(self, batch_id: str) -> bool:
         """Note that a batch is to be stopped; False if there is none that has not ended."""
-        ...
-
-    async def forget(self, about: Collection[bytes]) -> None:
-        """Delete every question about these conversations, answers included."""
         ...
 
     async def sweep(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -26,6 +26,8 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     nothing limits the model, so that one that hangs is given up no later than it has to answer."""
     more_models: tuple[ChatModel, ...] = ()
     """Further ones that are asked as well, if several are configured for this evaluator."""
+    lane: Literal["now", "batch"] = "now"
+    """`batch`: its questions may wait for a day, and each is to say so and to have a key."""
 
 
 class Evaluator(Protocol):

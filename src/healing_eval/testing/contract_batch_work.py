@@ -14,6 +14,7 @@ import pytest
 
 from healing_eval import plugins
 from healing_eval.ports.batch_work import Asked, BatchWork, State
+from healing_eval.ports.ledger import Ledger
 
 MANY = 1100
 """More than one statement names at once."""
@@ -40,8 +41,9 @@ async def bundled(work: BatchWork, *names: object, batch_id: str = "b1") -> None
 async def bundle(
     work: BatchWork, batch_id: str, *, most: int = 10_000, size: int = 10**8, pool: str = "openai:m"
 ) -> int:
-    """Put what waits into a batch."""
-    return await work.bundle(pool, "d", batch_id, most_questions=most, most_bytes=size)
+    """Put what waits into a batch, and tell how much."""
+    batch = await work.bundle(pool, "d", batch_id, most_questions=most, most_bytes=size)
+    return 0 if batch is None else batch.questions
 
 
 async def states(work: BatchWork, *names: object) -> list[State]:
@@ -218,14 +220,17 @@ class BatchWorkContract:
         assert [one.batch_id for one in everything] == ["b2", "b1"]
         assert all(one.age_seconds >= 0 and one.deployment == "d" for one in open_ones)
 
-    async def test_with_a_conversation_goes_everything_asked_about_it(self, work: BatchWork) -> None:
+    async def test_with_a_conversation_goes_everything_asked_about_it(self, work: BatchWork, url: str) -> None:
         await work.ask([asked("a", about=ABOUT), asked("b", about=ABOUT), asked("c", about=b"c" * 16), asked("d")])
         await bundle(work, "b1")
         await work.settle("b1", {key_of("a"): b"said"}, [], most_failures=1)
+        ledger = cast("type[Ledger]", plugins.load_for_url(plugins.LEDGER, url)).from_url(url)
+        await ledger.open()
 
-        await work.forget([ABOUT, b"unknown".ljust(16)])
+        await ledger.delete([ABOUT, b"unknown".ljust(16)])
         await work.settle("b1", {key_of("b"): b"late"}, [], most_failures=1)
 
+        await ledger.close()
         assert await states(work, "a", "b", "c", "d") == ["waiting", "waiting", "submitted", "submitted"]
 
     async def test_what_may_still_be_wanted_is_not_swept(self, work: BatchWork) -> None:

@@ -13,6 +13,7 @@ hostile   the answers come with garbage, names nobody gave, answers said twice, 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -65,7 +66,12 @@ class FakeBatches:
         deaf: take what is handed in, and break off the connection before the answer.
         status: a status with which everything is refused, 0 for none.
         refuses_batches: whether OpenAI takes files, and then refuses the batches of them.
-        jobs: all batches, by id.
+        stubborn: a batch that is cancelled goes on all the same.
+        keeps_labels: whether OpenAI finds a batch by its label.
+        slow_seconds: how long it takes to take one.
+        coming: how many are being handed in now.
+        jobs: the batches that are known, by id.
+        seen: all that were handed in, in their order.
         files: OpenAI's files, by id.
         cancels: how often one was cancelled.
         looks: how often it was asked how far one is.
@@ -78,7 +84,12 @@ class FakeBatches:
         self.deaf = False
         self.status = 0
         self.refuses_batches = False
+        self.stubborn = False
+        self.keeps_labels = True
+        self.slow_seconds = 0.0
+        self.coming = 0
         self.jobs: dict[str, Job] = {}
+        self.seen: list[Job] = []
         self.files: dict[str, bytes] = {}
         self.cancels = 0
         self.looks = 0
@@ -89,8 +100,12 @@ class FakeBatches:
         """Tell whether a path is one of batches or their files."""
         return path.startswith(("/v1/files", "/v1/batches", ANTHROPIC))
 
-    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply | None:
+    async def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply | None:
         """Answer a request; None: the connection breaks."""
+        if self.slow_seconds and method == "POST":
+            self.coming += 1
+            await asyncio.sleep(self.slow_seconds)
+            self.coming -= 1
         bare, _, query = path.partition("?")
         if self.status:
             return self.status, {"error": {"message": f"fault {self.status}", "type": "server"}}
@@ -191,7 +206,7 @@ class FakeBatches:
         return None if self.deaf else (200, self._shown_by_openai(job))
 
     def _page(self, query: Mapping[str, str]) -> Reply:
-        listed = [job for job in reversed(self.jobs.values()) if job.path == CHAT]
+        listed = [job for job in reversed(self.jobs.values()) if job.path == CHAT and self.keeps_labels]
         names = [job.job_id for job in listed]
         start = names.index(query["after"]) + 1 if "after" in query else 0
         page = listed[start : start + int(query.get("limit", "20"))]
@@ -213,6 +228,7 @@ class FakeBatches:
 
     def _take(self, job: Job) -> Job:
         self.jobs[job.job_id] = job
+        self.seen.append(job)
         return job
 
     def _look_at(self, job: Job) -> None:
@@ -225,7 +241,7 @@ class FakeBatches:
 
     def _cancel(self, job: Job) -> None:
         self.cancels += 1
-        if job.status == "working":
+        if job.status == "working" and not self.stubborn:
             job.status = "cancelling"
 
     def _end(self, job: Job, status: str) -> None:

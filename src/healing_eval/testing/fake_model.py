@@ -117,7 +117,7 @@ class FakeModel:
         """Answer one request; False when the connection is to be closed."""
         path, headers, body = request.path, request.headers, request.body
         if self.batches.is_about(path):
-            reply = self.batches.reply(request.method, path, headers, body)
+            reply = await self.batches.reply(request.method, path, headers, body)
         elif path.endswith("/chat/completions") or path in (fake_anthropic.PATH, fake_ollama.PATH):
             self._in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self._in_flight)

@@ -77,20 +77,22 @@ class SqlBatchWork:
             rows = await connection.execute(asked.where(_of.state == "waiting").group_by(_of.pool).order_by(_of.pool))
             return [Waiting(row.pool, row.questions, _seconds(row.oldest, row.now)) for row in rows]
 
-    async def bundle(self, pool: str, deployment: str, batch_id: str, *, most_questions: int, most_bytes: int) -> int:
+    async def bundle(
+        self, pool: str, deployment: str, batch_id: str, *, most_questions: int, most_bytes: int
+    ) -> Batch | None:
         longest = select(_of.key, _of.request_bytes).where(_of.state == "waiting", _of.pool == pool)
         longest = longest.order_by(_of.asked_at, _of.key).limit(most_questions).with_for_update(skip_locked=True)
         async with self._database.write() as connection:
             keys = list(_up_to(most_bytes, (await connection.execute(longest)).all()))
             if not keys:
-                return 0
+                return None
             made = {"batch_id": batch_id, "pool": pool, "deployment": deployment, "questions": len(keys)}
             made |= {"created_at": self._now(), "cancelled": False}
             await connection.execute(insert(batches).values(made))
             taken = update(batch_questions).values(state="submitted", batch_id=batch_id)
             for some in _pieces(keys):
                 await connection.execute(taken.where(_of.key.in_(some)))
-        return len(keys)
+            return _read((await connection.execute(self._listed().where(_batch.batch_id == batch_id))).one())
 
     async def questions_of(self, batch_id: str) -> Sequence[tuple[bytes, bytes]]:
         chosen = select(_of.key, _of.request).where(_of.batch_id == batch_id, _of.state == "submitted")
@@ -146,11 +148,6 @@ class SqlBatchWork:
         wanted = update(batches).where(_batch.batch_id == batch_id, _batch.ended_at.is_(None))
         async with self._database.write() as connection:
             return (await connection.execute(wanted.values(cancelled=True))).rowcount == 1
-
-    async def forget(self, about: Collection[bytes]) -> None:
-        for some in _pieces(sorted(about)):
-            async with self._database.write() as connection:
-                await connection.execute(delete(batch_questions).where(_of.about.in_(some)))
 
     async def sweep(self) -> None:
         now, kept_since = self._now(), self._in(-KEEP_BATCHES_SECONDS)
