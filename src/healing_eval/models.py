@@ -115,6 +115,25 @@ def batch_sites_of(settings: Settings, model: str) -> list[Site]:
     return [site for site in sites_of(settings, model) if _takes_batches(site)]
 
 
+def models_in_batches(settings: Settings) -> list[str]:
+    """Name the models that are asked in batches, each once.
+
+    Raises:
+        ConfigError: an evaluator's questions may wait, and nobody whom it asks takes batches.
+    """
+    found: dict[str, None] = {}
+    for evaluator in settings.batches.not_urgent:
+        models = models_of(settings, evaluator)
+        taking = [model for model in models if batch_sites_of(settings, model)]
+        if models and not taking:
+            raise ConfigError(
+                f"setting 'batches.not_urgent' names {evaluator}, but no deployment of {', '.join(models)} takes"
+                " batches; for one that does set deployments.NAME.batches = true"
+            )
+        found |= dict.fromkeys(taking)
+    return list(found)
+
+
 def build_batches(settings: Settings, work: BatchWork, models: Iterable[str]) -> Batches:
     """Make who hands in the batches of these models and fetches the answers.
 

@@ -117,8 +117,8 @@ class BatchSettings(Section):
     """In how many batches a question may fail, or be overtaken by the day's end, before it is asked in the ordinary
     way."""
     price_share: float = Field(default=0.5, ge=0, le=1)
-    """What an answer in a batch costs, as a share of the ordinary price, in [0, 1]: by what OpenAI and Anthropic say,
-    half, whatever the model."""
+    """What an answer in a batch costs, as a share of the ordinary price, in [0, 1], where no price of batches is
+    published: half, by what OpenAI and Anthropic say of all their models."""
 
 
 class CacheSettings(Section):

@@ -16,7 +16,15 @@ from healing_eval.errors import ConfigError, PluginError
 from healing_eval.gateway.batched import batched_model
 from healing_eval.gateway.batches import Batches
 from healing_eval.gateway.remembered import RememberedResults
-from healing_eval.models import batch_sites_of, build_batches, build_router, is_limited, models_of, sites_of
+from healing_eval.models import (
+    batch_sites_of,
+    build_batches,
+    build_router,
+    is_limited,
+    models_in_batches,
+    models_of,
+    sites_of,
+)
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.pipeline.timed import timed_ledger, timed_stream
 from healing_eval.pipeline.traced import traced_evaluator, traced_model, traced_stream
@@ -223,25 +231,6 @@ def build_batch_work(settings: Settings) -> BatchWork:
     return cast("type[BatchWork]", plugins.load_for_url(plugins.BATCH_WORK, store_url)).from_url(store_url)
 
 
-def _models_in_batches(settings: Settings) -> list[str]:
-    """Name the models that are asked in batches, each once.
-
-    Raises:
-        ConfigError: an evaluator's questions may wait, and nobody whom it asks takes batches.
-    """
-    found: dict[str, None] = {}
-    for evaluator in settings.batches.not_urgent:
-        models = models_of(settings, evaluator)
-        taking = [model for model in models if batch_sites_of(settings, model)]
-        if models and not taking:
-            raise ConfigError(
-                f"setting 'batches.not_urgent' names {evaluator}, but no deployment of {', '.join(models)} takes"
-                " batches; for one that does set deployments.NAME.batches = true"
-            )
-        found |= dict.fromkeys(taking)
-    return list(found)
-
-
 def build_archive(settings: Settings) -> Archive | None:
     """Make the archive alone; None if there is none.
 
@@ -320,7 +309,7 @@ def build_services(settings: Settings) -> Services:
     tracer = build_tracer(settings)
     if tracer is not None:
         stream = traced_stream(stream, tracer, urlsplit(settings.stream_url).scheme)
-    in_batches = _models_in_batches(settings)
+    in_batches = models_in_batches(settings)
     batch_work = build_batch_work(settings) if in_batches else None
     return Services(
         settings=settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from healing_eval.errors import ModelError
-from healing_eval.gateway.priced import with_its_cost
+from healing_eval.gateway.priced import priced_batch_answer
 from healing_eval.gateway.prices import Prices
 from healing_eval.ports.batch_model import BatchAnswer
 
@@ -38,7 +38,7 @@ class Page:
             self._failed.add(key)
             self.reason = str(one.result)
             return
-        answer = with_its_cost(one.result, self._prices, share=self._price_share)
+        answer = priced_batch_answer(one.result, self._prices, self._price_share)
         answer = msgspec.structs.replace(answer, deployment=self._deployment, provider=self._provider)
         self._answers[key] = msgspec.json.encode(answer)
 

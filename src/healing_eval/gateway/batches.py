@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from healing_eval import telemetry
-from healing_eval.errors import ModelError, ModelUnavailable, NotAdmitted
+from healing_eval.errors import ModelError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
 from healing_eval.gateway.batch_answers import Page
 from healing_eval.gateway.prices import Prices
 from healing_eval.ports.batch_model import BatchModel, BatchQuestion, BatchState
@@ -42,6 +42,8 @@ GRACE_SECONDS = 8.0
 MOST_OPEN = 10_000
 """Batches that are seen to in one round."""
 
+NOT_FOUND = 404
+
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -57,7 +59,7 @@ class BatchRules(msgspec.Struct, frozen=True):
     tries: int
     """In how many batches a question may fail."""
     price_share: float
-    """What an answer costs, as a share of the ordinary price."""
+    """What an answer costs, as a share of the ordinary price, where no price for batches is published."""
 
 
 class BatchSite(msgspec.Struct, frozen=True):
@@ -155,7 +157,7 @@ class Batches:
         try:
             return await site.model.state(provider_id)
         except NotAdmitted as error:
-            if error.status == 404:
+            if error.status == NOT_FOUND:
                 return BatchState(ended=True, reason=f"batch {batch.batch_id} is not known there any more")
             raise
 
@@ -169,7 +171,12 @@ class Batches:
         """Fetch the answers of a batch that has ended; what has none has its way."""
         reason = state.reason
         if state.reason is None:
-            reason = await self._fetch(site, batch, provider_id)
+            try:
+                reason = await self._fetch(site, batch, provider_id)
+            except (ModelRefused, UnreadableVerdict) as error:
+                if isinstance(error, NotAdmitted) and error.status != NOT_FOUND:
+                    raise  # a key is put right again, answers that are gone are gone
+                reason = str(error)
         if state.too_much:
             self._rests_until[site.name] = self._clock() + REST_SECONDS
         rest: Rest = "direct" if batch.cancelled else "again" if state.too_much else "failed"

@@ -16,10 +16,9 @@ def priced_model(model: ChatModel, prices: Prices) -> ChatModel:
     return cast("ChatModel", _PricedModel(model, prices))
 
 
-def with_its_cost(answer: ChatAnswer, prices: Prices, *, share: float = 1.0) -> ChatAnswer:
-    """Write on an answer that came just now what it cost: this share of the ordinary price, in [0, 1]."""
-    cost = prices.cost_of(answer, time.time())
-    return msgspec.structs.replace(answer, cost_dollars=None if cost is None else cost * share)
+def priced_batch_answer(answer: ChatAnswer, prices: Prices, share: float) -> ChatAnswer:
+    """Write on an answer that came in a batch just now what it cost; `share` is as in `Prices.batch_cost_of`."""
+    return msgspec.structs.replace(answer, cost_dollars=prices.batch_cost_of(answer, time.time(), share))
 
 
 class _PricedModel:
@@ -31,4 +30,6 @@ class _PricedModel:
         return getattr(self._real, name)
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
-        return with_its_cost(await self._real.ask(request), self._prices)
+        answer = await self._real.ask(request)
+        cost = self._prices.cost_of(answer, time.time())
+        return msgspec.structs.replace(answer, cost_dollars=cost)

@@ -8,6 +8,7 @@ too_much  OpenAI has too much of ours waiting (Anthropic: 429 when it is handed 
 expired   time is up before the first was answered
 partial   time is up when every other one was answered
 lost      it ends and nothing is said of any question
+gone      it ends, and the answers are not to be found
 hostile   the answers come with garbage, names nobody gave, answers said twice, and 5 MB on one line
 """
 
@@ -152,7 +153,7 @@ class FakeBatches:
         return None if self.deaf else (200, _shown_by_anthropic(job))
 
     def _results_of(self, job: Job) -> Reply:
-        if job.status not in ("ended", "cancelled"):
+        if job.status not in ("ended", "cancelled") or job.fate == "gone":
             return fake_anthropic.refused(404, "the results are not there yet")
         said = {name: _told_by_anthropic(job, reply) for name, reply in job.results.items()}
         lines = [{"custom_id": name, "result": result} for name, result in said.items()]
@@ -255,7 +256,7 @@ class FakeBatches:
                 job.results[name] = 500, {"error": {"message": "it broke"}}
             elif job.fate != "lost":
                 job.results[name] = self._answer(job.path, job.headers, payload)
-        if job.path == CHAT:
+        if job.path == CHAT and job.fate != "gone":
             good = [name for name, reply in job.results.items() if reply is not None and reply[0] == 200]
             out = [_told_by_openai(name, job.results[name]) for name in good]
             bad = [_told_by_openai(name, reply) for name, reply in job.results.items() if name not in good]

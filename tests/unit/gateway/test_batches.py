@@ -222,7 +222,7 @@ async def test_what_failed_is_tried_in_another_batch_and_then_asked_directly(
     assert [some[0] for some in seen][1:] == ["answered"] * 3
 
 
-@pytest.mark.parametrize("fate", ["expired", "lost", "failed"])
+@pytest.mark.parametrize("fate", ["expired", "lost", "gone", "failed"])
 async def test_of_batches_that_answer_nothing_no_question_is_lost(
     make: Make, work: BatchWork, fake: FakeModel, later: Later, fate: str
 ) -> None:

@@ -71,9 +71,10 @@ class BatchCalls:
         Raises:
             ModelError: as `BatchModel.submit`.
         """
-        data = b"" if document is None else msgspec.json.encode(document)
-        headers = {"Content-Type": "application/json"}
-        async with self._call("POST", path, data=data, headers=headers, seconds=seconds) as response:
+        body: dict[str, Any] = {}
+        if document is not None:
+            body = {"data": msgspec.json.encode(document), "headers": {"Content-Type": "application/json"}}
+        async with self._call("POST", path, seconds=seconds, **body) as response:
             return await bounded_body(response)
 
     async def upload(self, path: str, fields: Mapping[str, str], file_name: str, content: bytes) -> bytes:
