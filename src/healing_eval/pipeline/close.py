@@ -16,7 +16,7 @@ from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
-from healing_eval.pipeline.retries import Retries, is_pending
+from healing_eval.pipeline.retries import Retries, only_waits
 from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.ledger import LaneResult, Ledger
@@ -98,7 +98,7 @@ class Closer:
                     final, postponed = _sorted_out(results, self._retries)
                     if postponed:
                         waiting = set(postponed)
-                        pending = sum(one.revision_key in waiting and is_pending(one.evaluations) for one in results)
+                        pending = sum(one.revision_key in waiting and only_waits(one.evaluations) for one in results)
                         yield Step(postponed=postponed, pending=pending)
                     if final:
                         yield await self._stored(final)

@@ -19,7 +19,8 @@ from prometheus_client import Counter, Histogram
 from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
-from healing_eval.errors import AnswerPending, HealingEvalError, ModelBusy, UnreadableVerdict
+from healing_eval.errors import HealingEvalError, ModelBusy, UnreadableVerdict
+from healing_eval.pipeline.pending import is_pending
 from healing_eval.pipeline.soundness import flaw_of
 from healing_eval.ports.evaluator import Evaluator
 
@@ -206,13 +207,8 @@ def _failure(error: Exception) -> Failure:
 def _deliver(evaluator: Evaluator, conversation: Conversation, given: Evaluation, mailbox: Mailbox) -> None:
     evaluation = _checked(evaluator, conversation, given)
     mailbox.put(evaluator.name, evaluation)  # first of all, since the reader waits for each
-    if not (isinstance(evaluation.result, Abstention) or _is_pending(evaluation.result)):
+    if not (isinstance(evaluation.result, Abstention) or is_pending(evaluation.result)):
         _observe(evaluation, evaluation.result)
-
-
-def _is_pending(result: Result) -> bool:
-    """Whether it only says that an answer is on its way, which may be said a hundred times before it is there."""
-    return isinstance(result, Failure) and result.retryable and result.kind == AnswerPending.__name__
 
 
 def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
@@ -245,7 +241,7 @@ def _status(result: Result) -> str:
 
 def _count_statuses(evaluations: Sequence[Evaluation]) -> None:
     """Count evaluations together, as each touch of a metric takes a lock."""
-    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations if not _is_pending(one.result)])
+    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations if not is_pending(one.result)])
     for (name, status), count in counts.items():
         _counter(name, status).inc(count)
 

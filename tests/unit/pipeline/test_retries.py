@@ -14,7 +14,7 @@ from healing_eval.pipeline.retries import (
     OWN_SECONDS,
     REMEMBER_LONGER_SECONDS,
     Retries,
-    is_pending,
+    only_waits,
 )
 from healing_eval.ports.ledger import LaneResult
 
@@ -228,11 +228,11 @@ def test_what_was_held_back_here_and_settled_elsewhere_is_forgotten() -> None:
     assert retries.kept(KEY) == ()
 
 
-def test_only_what_lacks_nothing_but_answers_of_batches_is_pending() -> None:
+def test_only_what_lacks_nothing_but_answers_of_batches_just_waits() -> None:
     pending = Failure("in a batch", "AnswerPending", retryable=True, retry_after_seconds=60.0)
     held = Failure("busy", "ModelBusy", retryable=True, retry_after_seconds=1.0)
     refused = Failure("refused", "ModelRefused")
 
-    assert is_pending([said("judge", pending), said("other", Findings(1.0)), said("third", refused)])
+    assert only_waits([said("judge", pending), said("other", Findings(1.0)), said("third", refused)])
     for others in ([Findings(1.0)], [DOWN], [pending, DOWN], [pending, held], [refused]):
-        assert not is_pending([said(f"e{number}", result) for number, result in enumerate(others)])
+        assert not only_waits([said(f"e{number}", result) for number, result in enumerate(others)])
