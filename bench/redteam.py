@@ -24,10 +24,10 @@ from healing_eval import plugins
 from healing_eval.config import read_settings
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Findings
+from healing_eval.panel import build_panel
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.ports.evaluator import EvaluatorSetup
 from healing_eval.testing.builders import a_conversation, a_turn
-from healing_eval.wiring import build_panel
 
 SUSPICION = "suspected_injection"
 BENIGN_SETS = ("sgd", "tau_bench", "tau2_bench", "bfcl", "when2call", "gold_tool_dialogues", "uss", "fed", "citod")

@@ -134,7 +134,7 @@ def postgresql_url(postgresql: Postgresql, prepared: str) -> str:
     """A database with the schema and nothing in it; emptying one takes a tenth of making one."""
     tables = (
         *("conversations", "revisions", "evaluations", "issues", "verdicts", "annotations"),
-        *("api_keys", "cached_results"),
+        *("api_keys", "cached_results", "batches", "batch_questions"),
     )
     postgresql.sql(*(f"DELETE FROM {table}" for table in tables), "DELETE FROM lanes WHERE bit > 2", database=prepared)
     return postgresql.url(prepared)

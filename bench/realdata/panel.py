@@ -10,8 +10,8 @@ from healing_eval.config import read_settings
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings, Verdict
 from healing_eval.domain.verdict import weigh
+from healing_eval.panel import build_panel
 from healing_eval.pipeline.evaluate import evaluate
-from healing_eval.wiring import build_panel
 
 DETERMINISTIC = ("heuristic", "tool_call", "coherence")
 

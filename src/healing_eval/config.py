@@ -26,6 +26,7 @@ from pydantic_settings import (
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
 from healing_eval.sections import (
+    BatchSettings,
     BudgetName,
     BudgetSettings,
     CacheSettings,
@@ -94,12 +95,14 @@ class Settings(BaseSettings):
     of several whose answers are combined."""
     deployments: dict[DeploymentName, DeploymentSettings] = {}
     """Where models are served, by a name of yours: a table each with model, and whatever of pool, url, key_variable,
-    region, weight, requests_per_minute, tokens_per_minute and price is needed. All workers together stay within the
-    limits, through the Redis of stream_url; with memory:// each process counts for itself."""
+    region, weight, requests_per_minute, tokens_per_minute, price and batches is needed. All workers together stay
+    within the limits, through the Redis of stream_url; with memory:// each process counts for itself."""
     budgets: dict[BudgetName, BudgetSettings] = {}
     """What may be spent on models, by a name of yours: a table each with dollars, tokens or both, and whatever of
     project, evaluator, period, soft_share and least_share is needed. What is spent is counted in the Redis of
     stream_url; with memory:// in a file of the data directory."""
+    batches: BatchSettings = BatchSettings()
+    """Questions to models that may wait up to a day, which providers answer for less."""
     verdict: VerdictSettings = VerdictSettings()
     """How evaluations become a verdict."""
     worker: WorkerSettings = WorkerSettings()

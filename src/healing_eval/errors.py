@@ -16,6 +16,7 @@ HealingEvalError
 └── ModelError
     ├── ModelUnavailable
     ├── ModelBusy
+    │   └── AnswerPending
     ├── ModelRefused
     │   └── NotAdmitted
     └── UnreadableVerdict
@@ -143,6 +144,10 @@ class ModelBusy(ModelError):
     def __init__(self, reason: str, *, retry_after_seconds: float) -> None:
         super().__init__(reason)
         self.retry_after_seconds = retry_after_seconds
+
+
+class AnswerPending(ModelBusy):
+    """The question was put into a batch, or waits for one; the answer will be there when it is asked again later."""
 
 
 class ModelRefused(ModelError):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 
 from healing_eval import plugins
 from healing_eval.config import Settings, provider_environment
 from healing_eval.errors import ConfigError
+from healing_eval.gateway.batches import Batches, BatchRules, BatchSite
 from healing_eval.gateway.deployment import Deployment
 from healing_eval.gateway.limited import limited_model
 from healing_eval.gateway.priced import priced_model
 from healing_eval.gateway.prices import Prices
 from healing_eval.gateway.rates import Rates
 from healing_eval.gateway.router import Router
+from healing_eval.ports.batch_model import BatchModel
+from healing_eval.ports.batch_work import BatchWork
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.ports.limiter import Limiter, RateLimit
 from healing_eval.sections import DeploymentSettings, PriceSettings
@@ -97,7 +101,7 @@ def build_deployment(settings: Settings, site: Site) -> ChatModel:
     return priced_model(_within_its_limits(built, settings, site), build_prices(settings, site, built))
 
 
-def build_prices(settings: Settings, site: Site, model: ChatModel) -> Prices:
+def build_prices(settings: Settings, site: Site, model: ChatModel | BatchModel) -> Prices:
     """Make what knows the price of a deployment."""
     own = {name: _rates(price) for name, price in settings.prices.items()}
     agreed = None if site.settings.price is None else _rates(site.settings.price)
@@ -112,6 +116,46 @@ def quoted_prices(settings: Settings, site: Site) -> Prices:
         ConfigError: there is no such provider, or its address is none.
     """
     return build_prices(settings, site, _build_client(settings, site, with_key=False))
+
+
+def batch_sites_of(settings: Settings, model: str) -> list[Site]:
+    """List those deployments of a pool that take batches.
+
+    Raises:
+        ConfigError: there is no such pool, or a deployment is said to take batches whose provider takes none.
+    """
+    return [site for site in sites_of(settings, model) if _takes_batches(site)]
+
+
+def models_in_batches(settings: Settings) -> list[str]:
+    """Name the models that are asked in batches, each once.
+
+    Raises:
+        ConfigError: an evaluator's questions may wait, and nobody whom it asks takes batches.
+    """
+    found: dict[str, None] = {}
+    for evaluator in settings.batches.not_urgent:
+        models = models_of(settings, evaluator)
+        taking = [model for model in models if batch_sites_of(settings, model)]
+        if models and not taking:
+            raise ConfigError(
+                f"setting 'batches.not_urgent' names {evaluator}, but no deployment of {', '.join(models)} takes"
+                " batches; for one that does set deployments.NAME.batches = true"
+            )
+        found |= dict.fromkeys(taking)
+    return list(found)
+
+
+def build_batches(settings: Settings, work: BatchWork, models: Iterable[str]) -> Batches:
+    """Make who hands in the batches of these models and fetches the answers.
+
+    Raises:
+        ConfigError: a provider lacks a key.
+    """
+    chosen = settings.batches
+    rules = BatchRules(chosen.gather_seconds, chosen.most_questions, chosen.tries, chosen.price_share)
+    sites = [_build_batch_site(settings, site, model) for model in models for site in batch_sites_of(settings, model)]
+    return Batches(work, sites, rules)
 
 
 def may_have_to_wait(settings: Settings, models: Sequence[ChatModel]) -> bool:
@@ -141,7 +185,31 @@ def _build_client(settings: Settings, site: Site, *, with_key: bool = True) -> C
         raise error if site.is_implied else ConfigError(f"deployments.{site.name}: {error}") from error
 
 
-def _environment_of(site: Site, provider: type[ChatModel]) -> dict[str, str]:
+def _takes_batches(site: Site) -> bool:
+    provider = site.settings.model.partition(":")[0]
+    if site.settings.batches is False:
+        return False
+    if provider not in plugins.found(plugins.BATCH_MODEL):
+        if site.settings.batches:
+            known = ", ".join(plugins.found(plugins.BATCH_MODEL))
+            raise ConfigError(f"deployments.{site.name}.batches: {provider} takes none; known: {known}")
+        return False
+    if site.settings.batches:
+        return True
+    loaded = cast("type[BatchModel]", plugins.load(plugins.BATCH_MODEL, provider))
+    variable = getattr(loaded, "address_variable", None)
+    address = site.settings.url or provider_environment().get(variable or "") or loaded.own_address
+    return urlsplit(address).hostname == urlsplit(loaded.own_address).hostname
+
+
+def _build_batch_site(settings: Settings, site: Site, pool: str) -> BatchSite:
+    provider, _, model = site.settings.model.partition(":")
+    loaded = cast("type[BatchModel]", plugins.load(plugins.BATCH_MODEL, provider))
+    built = loaded.create(model, _environment_of(site, loaded))
+    return BatchSite(site.name, pool, built, build_prices(settings, site, built), site.settings.weight)
+
+
+def _environment_of(site: Site, provider: type) -> dict[str, str]:
     """Give the provider what it reads by its own names, as this deployment has it."""
     environment = dict(provider_environment())
     chosen = site.settings

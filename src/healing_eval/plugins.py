@@ -10,8 +10,10 @@ from healing_eval.masking import masked
 
 EVALUATORS = "healing_eval.evaluators"
 CHAT_MODEL = "healing_eval.chat_model"
+BATCH_MODEL = "healing_eval.batch_model"
 LEDGER = "healing_eval.ledger"
 CATALOG = "healing_eval.catalog"
+BATCH_WORK = "healing_eval.batch_work"
 STREAM = "healing_eval.stream"
 LEASE = "healing_eval.lease"
 LIMITER = "healing_eval.limiter"
@@ -19,9 +21,12 @@ SPENDING = "healing_eval.spending"
 CACHE = "healing_eval.cache"
 ARCHIVE = "healing_eval.archive"
 TRACER = "healing_eval.tracer"
-GROUPS = (EVALUATORS, CHAT_MODEL, LEDGER, CATALOG, STREAM, LEASE, LIMITER, SPENDING, CACHE, ARCHIVE, TRACER)
+GROUPS = (
+    *(EVALUATORS, CHAT_MODEL, BATCH_MODEL),
+    *(LEDGER, CATALOG, BATCH_WORK, STREAM, LEASE, LIMITER, SPENDING, CACHE, ARCHIVE, TRACER),
+)
 
-EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server"}
+EXTRA_OF_GROUP = {LEDGER: "server", CATALOG: "server", BATCH_WORK: "server"}
 """Which extra brings the libraries that the built-in plug-ins of a group need."""
 
 EXTRA_OF_PLUGIN = {
@@ -30,7 +35,7 @@ EXTRA_OF_PLUGIN = {
         for group in (STREAM, LEASE, LIMITER, SPENDING, CACHE)
         for scheme in ("redis", "rediss")
     },
-    **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG)},
+    **{(group, "postgresql"): "postgresql" for group in (LEDGER, CATALOG, BATCH_WORK)},
     (CACHE, "sqlite"): "server",
     (CACHE, "postgresql"): "server,postgresql",
     **{(TRACER, scheme): "otel" for scheme in ("http", "https")},
@@ -40,6 +45,7 @@ EXTRA_OF_PLUGIN = {
 SETTING_OF_GROUP = {
     LEDGER: "store_url",
     CATALOG: "store_url",
+    BATCH_WORK: "store_url",
     STREAM: "stream_url",
     LEASE: "stream_url",
     LIMITER: "stream_url",

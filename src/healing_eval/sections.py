@@ -103,6 +103,27 @@ class DeploymentSettings(Section):
     """Tokens a minute, prompts and answers, of all processes together. None: no limit."""
     price: PriceSettings | None = None
     """What it costs, if that is not what its model costs elsewhere."""
+    batches: bool | None = None
+    """Whether it takes batches, as OpenAI's and Anthropic's own servers do. None: only those do."""
+
+
+class BatchSettings(Section):
+    """Questions to models that may wait up to a day, which providers answer for less."""
+
+    not_urgent: tuple[str, ...] = ()
+    """Evaluators whose questions may wait, such as ["judge"]; they are put into batches of the provider."""
+    gather_seconds: PositiveFloat = 60.0
+    """How long questions are gathered before they are handed in, in seconds."""
+    most_questions: int = Field(default=1000, ge=1, le=50_000)
+    """Most questions in one batch; when so many wait, they are handed in at once. A batch has at most 64 MB besides."""
+    poll_seconds: PositiveFloat = 60.0
+    """How often providers are asked how far they are, in seconds."""
+    tries: PositiveInt = 2
+    """In how many batches a question may fail, or be overtaken by the day's end, before it is asked in the ordinary
+    way."""
+    price_share: float = Field(default=0.5, ge=0, le=1)
+    """What an answer in a batch costs, as a share of the ordinary price, in [0, 1], where no price of batches is
+    published: half, by what OpenAI and Anthropic say of all their models."""
 
 
 class BudgetSettings(Section):

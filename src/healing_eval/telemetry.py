@@ -152,6 +152,37 @@ MODEL_REQUESTS = Counter(
     ["deployment", "outcome"],
     registry=REGISTRY,
 )
+MODEL_BATCHES = Counter(
+    "healing_eval_model_batches_total",
+    "Batches at a deployment's provider: handed_in, ended, cancelled, or failed as a whole.",
+    ["deployment", "outcome"],
+    registry=REGISTRY,
+)
+MODEL_BATCH_QUESTIONS = Counter(
+    "healing_eval_model_batch_questions_total",
+    "Questions of batches that have ended, by what came of them (answered, unanswered).",
+    ["deployment", "outcome"],
+    registry=REGISTRY,
+)
+MODEL_BATCH_WAITING = Gauge(
+    "healing_eval_model_batch_waiting",
+    "Questions that wait for a batch, by what they ask; given by the one process that hands batches in.",
+    ["model"],
+    registry=REGISTRY,
+)
+MODEL_BATCH_OPEN = Gauge(
+    "healing_eval_model_batch_open",
+    "Questions in batches that have not ended; given by the one process that hands batches in.",
+    ["deployment"],
+    registry=REGISTRY,
+)
+MODEL_BATCH_LOOKS = Counter(
+    "healing_eval_model_batch_looks_total",
+    "How it stood with questions that may wait when their answers were looked for: pending, answered, direct (asked in "
+    "the ordinary way, since batches failed), or error (the store did not tell).",
+    ["model", "outcome"],
+    registry=REGISTRY,
+)
 DEPLOYMENT_OPEN = Gauge(
     "healing_eval_deployment_open",
     "1 while a deployment is set aside since it does not answer or takes nothing from us, else 0; by process.",

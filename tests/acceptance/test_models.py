@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from tests.acceptance.conftest import KEY, Running
 
 from healing_eval.testing.fake_model import FakeModel
@@ -81,10 +82,46 @@ def test_what_differs_in_references_only_is_asked_once_over_restarts(start: Star
     running.terminate()
 
     running = start(**told)
-    running.send(conversation("second", "XY-99887"))
+    running.send(conversation("second", "BK-99887"))
     second = running.evaluated("second")["by"]["judge"]
 
     assert fake_model.requests == asked
     assert second["result"]["overall"] == first["result"]["overall"]
-    assert second["result"]["issues"][0]["evidence"] == "Booking XY-99887 has been cancelled."
+    assert second["result"]["issues"][0]["evidence"] == "Booking BK-99887 has been cancelled."
     assert second["model_use"]["calls"] == 0
+
+
+def test_what_is_not_urgent_is_judged_by_a_batch_of_the_provider(start: Start, fake_model: FakeModel) -> None:
+    deployments = {
+        "batched": {
+            "model": "openai:fake",
+            "url": fake_model.base_url,
+            "key_variable": "KEY_HERE",
+            "batches": True,
+            "price": {"input_dollars_per_million": 2, "output_dollars_per_million": 8},
+        }
+    }
+    running = start(
+        HEALING_EVAL_JUDGE__MODEL="openai:fake",
+        HEALING_EVAL_DEPLOYMENTS=json.dumps(deployments),
+        HEALING_EVAL_BATCHES=json.dumps({"not_urgent": ["judge"], "gather_seconds": 0.2, "poll_seconds": 0.2}),
+        KEY_HERE=KEY,
+    )
+
+    running.send(*(conversation(f"c{n}", turns=_turns(f"Gate {n} it is.")) for n in range(3)))
+    found = [running.evaluated(f"c{n}")["by"]["judge"] for n in range(3)]
+
+    for n, one in enumerate(found):
+        assert one["result"]["status"] == "measured", one
+        assert one["result"]["issues"][0]["evidence"] == f"Gate {n} it is."
+        use = one["model_use"]
+        full = (2 * use["input_tokens"] + 8 * use["output_tokens"]) / 1_000_000
+        assert use["cost_dollars"] == pytest.approx(full / 2)
+    assert fake_model.batches.jobs
+
+
+def _turns(said: str) -> list[dict[str, Any]]:
+    return [
+        {"turn_id": 1, "role": "user", "content": "Which gate?"},
+        {"turn_id": 2, "role": "assistant", "content": said},
+    ]

@@ -14,6 +14,8 @@ import healing_eval
 from healing_eval import domain, errors, plugins
 from healing_eval.config import Settings, describe
 from healing_eval.ports.archive import Archive
+from healing_eval.ports.batch_model import BatchModel
+from healing_eval.ports.batch_work import BatchWork
 from healing_eval.ports.cache import Cache
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.chat_model import ChatModel
@@ -34,6 +36,8 @@ MAX_LINES = 400
 PORT_OF_GROUP: dict[str, type] = {
     plugins.EVALUATORS: Evaluator,
     plugins.CHAT_MODEL: ChatModel,
+    plugins.BATCH_MODEL: BatchModel,
+    plugins.BATCH_WORK: BatchWork,
     plugins.LEDGER: Ledger,
     plugins.CATALOG: Catalog,
     plugins.STREAM: Stream,
@@ -114,6 +118,8 @@ def domain_words() -> list[str]:
 
 HOST_CLOCK = re.compile(r"\bdatetime\.(utc)?now\(|\btime\.time(_ns)?\(|\bdate\.today\(|\butc_now\b")
 WHO_MAY_READ_IT = {
+    "backends/batch_model/over_http.py": "to wait for a date that a server names without telling its own time",
+    "backends/batch_work/sqlite.py": "the store is in this process",
     "backends/cache/sqlite.py": "the store is in this process",
     "backends/chat_model/over_http.py": "to wait for a date that a server names without telling its own time",
     "backends/ledger/sqlite.py": "the store is in this process",

@@ -22,13 +22,14 @@ from healing_eval.config import Settings, read_settings
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings
 from healing_eval.domain.verdict import VerdictRules
+from healing_eval.panel import Panel
 from healing_eval.pipeline.backlog import Backlog
 from healing_eval.ports.catalog import Catalog
 from healing_eval.ports.evaluator import EvaluatorSetup
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
-from healing_eval.wiring import Panel, Services
+from healing_eval.wiring import Services
 
 T = TypeVar("T")
 _projects = count()

@@ -18,7 +18,7 @@ from healing_eval.domain.evaluation import Failure, Findings
 from healing_eval.domain.query import ConversationFilter
 from healing_eval.domain.revision import RevisionKey, Status
 from healing_eval.domain.verdict import VerdictRules
-from healing_eval.errors import BackendError, ModelUnavailable
+from healing_eval.errors import AnswerPending, BackendError, ModelUnavailable
 from healing_eval.pipeline.close import Lane
 from healing_eval.ports.lease import Lease
 from healing_eval.ports.ledger import Decide, LaneResult, Ledger
@@ -690,3 +690,32 @@ async def test_a_lane_whose_evaluators_are_gone_is_closed_with_nothing(ledger: L
     assert found.verdict is not None
     assert (found.verdict.outcome, found.verdict.final, found.evaluations) == ("unknown", True, ())
     assert [one.reason for one in found.verdict.missing] == ["did not run"]
+
+
+async def test_who_waits_for_answers_of_batches_does_not_slow_the_others_down(
+    ledger: Ledger, stream: Stream, work: Work, toy: ToyEvaluator
+) -> None:
+    names = [f"c{number}" for number in range(16)]
+    pending = Failure("in a batch", AnswerPending.__name__, retryable=True, retry_after_seconds=0.05)
+    toy.gives_on = dict.fromkeys(names, pending)
+    keys = await accept(ledger, *names)
+    measured = counted_failures()
+
+    with capture_logs() as events:
+        await stream.append(LANE, keys)
+        work(pace=msgspec.structs.replace(QUICK, batch=16, most_in_hand=64))
+
+        async def each_was_asked_often() -> bool:
+            return len(toy.seen) >= 12 * len(names)
+
+        await wait_until(each_was_asked_often)
+
+    at_once = [event["messages"] for event in events if event["event"] == "batch.handled"]
+    assert max(at_once[-8:]) > 1  # halved with each round, it would be one at a time by now
+    assert "evaluation.failed" not in {event["event"] for event in events}
+    assert counted_failures() == measured
+
+
+def counted_failures() -> float:
+    labels = {"evaluator": "toy", "status": "failed"}
+    return telemetry.REGISTRY.get_sample_value("healing_eval_evaluations_total", labels) or 0.0

@@ -11,10 +11,11 @@ import pytest
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.gateway.router import Router
-from healing_eval.sections import BudgetSettings, CacheSettings, DeploymentSettings
+from healing_eval.panel import Instead, build_cache, build_panel, build_results
+from healing_eval.sections import BatchSettings, BudgetSettings, CacheSettings, DeploymentSettings
 from healing_eval.testing.builders import a_conversation
 from healing_eval.testing.redteam.gullible import GullibleModel
-from healing_eval.wiring import build_cache, build_catalog, build_panel, build_results, build_services
+from healing_eval.wiring import Services, build_catalog, build_services
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_with_a_model_the_judge_has_its_own_lane(settings: Settings, monkeypatch
 def test_a_model_that_is_handed_over_is_asked_instead_of_the_configured_one(settings: Settings) -> None:
     ours = GullibleModel()
 
-    panel = build_panel(with_model(settings, "openai:gpt-4o-mini"), ["judge"], model=ours)
+    panel = build_panel(with_model(settings, "openai:gpt-4o-mini"), ["judge"], instead=Instead(ours))
 
     assert panel.models == {"judge": (ours,)}
     assert panel.evaluators[0].inapplicable(a_conversation()) is None
@@ -313,3 +314,57 @@ def test_a_budget_for_an_evaluator_that_there_is_not_is_refused(settings: Settin
 def test_a_budget_for_an_evaluator_that_asks_no_model_is_refused(settings: Settings) -> None:
     with pytest.raises(ConfigError, match=r"^budgets\.b\.evaluator: 'heuristic' asks no model"):
         build_panel(with_budget(settings, evaluator="heuristic"))
+
+
+def not_urgent(settings: Settings, *evaluators: str) -> Settings:
+    return settings.model_copy(update={"batches": BatchSettings(not_urgent=evaluators)})
+
+
+async def in_batches(settings: Settings) -> bool:
+    services = build_services(settings)
+    await closed(services)
+    return services.batches is not None
+
+
+async def closed(services: Services) -> None:
+    await services.panel.close()
+    if services.batches is not None:
+        await services.batches.close()
+
+
+async def test_questions_wait_for_batches_only_where_that_is_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    judged = with_model(settings, "openai:m")
+
+    assert not await in_batches(judged)
+    assert await in_batches(not_urgent(judged, "judge"))
+    assert not await in_batches(not_urgent(settings, "judge"))  # there is no judge
+
+
+async def test_who_takes_no_batches_is_not_silently_paid_in_full(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    chosen = not_urgent(with_model(settings, "openai:m"), "judge")
+
+    with pytest.raises(ConfigError, match=r"'batches.not_urgent' names judge.*openai:m takes batches"):
+        build_services(chosen)
+    assert await in_batches(with_deployments(chosen, mine={"model": "openai:m", "batches": True}))
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    with pytest.raises(ConfigError, match="takes batches"):
+        build_services(with_deployments(chosen, mine={"model": "openai:m", "batches": False}))
+
+
+def test_a_deployment_whose_provider_takes_no_batches_cannot_be_said_to(settings: Settings) -> None:
+    chosen = not_urgent(with_model(settings, "ollama:m"), "judge")
+
+    with pytest.raises(ConfigError, match=r"deployments.mine.batches: ollama takes none; known: anthropic, openai"):
+        build_services(with_deployments(chosen, mine={"model": "ollama:m", "batches": True}))
+
+
+def test_an_unknown_evaluator_cannot_wait(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="no evaluator 'jugde'"):
+        build_panel(not_urgent(settings, "jugde"))

@@ -20,12 +20,13 @@ from healing_eval.cli.text import count_of, plain
 from healing_eval.config import Settings
 from healing_eval.domain.unmeasured import Why
 from healing_eval.errors import ConfigError
+from healing_eval.panel import Panel, build_panel
 from healing_eval.pipeline.access import DEFAULT_PROJECT
 from healing_eval.pipeline.backfill import Backfilled, Wanted
 from healing_eval.pipeline.backfill import backfill as fill
 from healing_eval.pipeline.retain import first_kept
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import Panel, build_panel, build_stream
+from healing_eval.wiring import build_stream
 
 REASONS: tuple[Why, ...] = get_args(Why)
 

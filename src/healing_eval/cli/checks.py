@@ -25,8 +25,9 @@ from healing_eval.cli.text import bytes_of
 from healing_eval.config import Settings
 from healing_eval.errors import BackendError, HealingEvalError, PluginError
 from healing_eval.masking import masked
+from healing_eval.panel import build_cache
 from healing_eval.ports.ledger import Ledger
-from healing_eval.wiring import build_cache, build_ledger, build_stream
+from healing_eval.wiring import build_ledger, build_stream
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1_000_000_000

@@ -19,8 +19,9 @@ from healing_eval.cli.text import count_of, plain
 from healing_eval.config import Settings, read_settings
 from healing_eval.domain.conversation import key_to_text
 from healing_eval.errors import ConfigError
+from healing_eval.panel import build_panel
 from healing_eval.ports.stream import DeadLetter, Stream
-from healing_eval.wiring import build_ledger, build_panel, build_stream
+from healing_eval.wiring import build_ledger, build_stream
 
 PAGE = 500
 """Dead letters asked for at once."""

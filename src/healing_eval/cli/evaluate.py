@@ -21,9 +21,9 @@ from healing_eval.cli.reading import Reader, Refused, size_of
 from healing_eval.cli.report import Facts, hints_for, one_line, print_report
 from healing_eval.cli.text import count_of, plain
 from healing_eval.config import Settings, read_settings
+from healing_eval.panel import Panel, build_panel
 from healing_eval.pipeline.summary import Summary
 from healing_eval.telemetry import configure_logging
-from healing_eval.wiring import Panel, build_panel
 
 Style = Literal["table", "json"]
 

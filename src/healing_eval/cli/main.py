@@ -30,6 +30,7 @@ VERBS = {
     "up": Verb("healing_eval.cli.up:up", "Run API and workers in one process, with nothing else installed."),
     "redteam": Verb("healing_eval.cli.redteam:redteam", "Attack the judge, and name every attack that is obeyed."),
     "dead": Verb("healing_eval.cli.dead:dead", "Show messages that were set aside, send them back, or drop them."),
+    "batches": Verb("healing_eval.cli.batches:batches", "Show what providers answer in batches, or stop it."),
     "serve": Verb("healing_eval.cli.serve:serve", "Serve the API, beside workers, on PostgreSQL and Redis."),
     "work": Verb("healing_eval.cli.work:work", "Evaluate what is served elsewhere, in any number of processes."),
     "retain": Verb("healing_eval.cli.retain:retain", "Archive and drop the months that are older than is kept."),

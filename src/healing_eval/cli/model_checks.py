@@ -11,7 +11,14 @@ from healing_eval.config import Settings
 from healing_eval.errors import HealingEvalError, ModelError, NotAdmitted
 from healing_eval.gateway.published import is_installed, newest_change
 from healing_eval.masking import masked
-from healing_eval.models import Site, all_sites, build_deployment, build_prices
+from healing_eval.models import (
+    Site,
+    all_sites,
+    batch_sites_of,
+    build_deployment,
+    build_prices,
+    models_in_batches,
+)
 from healing_eval.ports.chat_model import ChatMessage, ChatModel, ChatRequest
 
 OLD_PRICES_DAYS = 90
@@ -35,6 +42,8 @@ async def check_models(settings: Settings, *, online: bool) -> list[Check]:
         return [Check("judge's model", "warn", "not configured: the judge will not measure", advice)]
     checked = await asyncio.gather(*(_check_site(settings, site, online=online) for site in sites))
     found = [check for checks in checked for check in checks]
+    if settings.batches.not_urgent:
+        found.append(check_batches(settings))
     failed = any(check.status == "fail" for check in found)
     if not failed and any(_has_published_price(settings, site) for site in sites):
         found += check_price_table(datetime.now(UTC).date())
@@ -92,6 +101,20 @@ def check_price(settings: Settings, site: Site, model: ChatModel) -> Check:
 
 def _has_published_price(settings: Settings, site: Site) -> bool:
     return site.settings.price is None and site.settings.model not in settings.prices and is_installed()
+
+
+def check_batches(settings: Settings) -> Check:
+    """Can what may wait be asked in batches?"""
+    named = ", ".join(settings.batches.not_urgent)
+    try:
+        models = models_in_batches(settings)
+        sites = [site.name for model in models for site in batch_sites_of(settings, model)]
+    except HealingEvalError as error:
+        return Check("batches", "fail", str(error), "correct the setting")
+    if not sites:
+        advice = f"give {named} a model, or empty the setting batches.not_urgent"
+        return Check("batches", "warn", f"{named} may wait and asks no model", advice)
+    return Check("batches", "ok", f"what {named} asks may wait for batches of {', '.join(sites)}")
 
 
 def check_price_table(today: date) -> list[Check]:

@@ -12,9 +12,9 @@ from healing_eval.cli.repeats import Repeats
 from healing_eval.domain.evaluation import Evaluation, Missing, Verdict
 from healing_eval.domain.verdict import weigh
 from healing_eval.formats.item import LocalItem
+from healing_eval.panel import Panel
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.pipeline.summary import Summary
-from healing_eval.wiring import Panel
 
 BATCH = 64
 MODEL_BATCH = 32

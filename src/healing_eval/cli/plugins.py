@@ -18,7 +18,7 @@ from healing_eval.config import Settings, read_settings
 from healing_eval.errors import HealingEvalError
 from healing_eval.masking import masked
 from healing_eval.models import all_sites, build_deployment
-from healing_eval.wiring import build_panel
+from healing_eval.panel import build_panel
 
 
 class EvaluatorLine(msgspec.Struct, frozen=True):

@@ -21,13 +21,13 @@ from healing_eval.cli.styles import stdout_console
 from healing_eval.cli.text import count_of
 from healing_eval.config import Settings, read_settings
 from healing_eval.formats.limits import WireLimits
+from healing_eval.panel import Instead, Panel, build_cache, build_panel
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.telemetry import configure_logging
 from healing_eval.testing.redteam.form import REMEMBERED, Form
 from healing_eval.testing.redteam.readers import CARELESS
 from healing_eval.testing.redteam.report import Detected, Escape, Report
 from healing_eval.testing.redteam.run import run_redteam
-from healing_eval.wiring import Panel, build_cache, build_panel
 
 SHOWN_ESCAPES = 50
 
@@ -79,7 +79,7 @@ def panel_in_form(settings: Settings, model: ChatModel, form: Form) -> Panel:
     }
     in_form = settings.model_copy(update={"evaluators": {**settings.evaluators, **tables}, "cache_url": "memory://"})
     cache = build_cache(in_form) if form is REMEMBERED else None
-    return build_panel(in_form, form.judges if form.is_alone_on_panel else (), model=model, cache=cache)
+    return build_panel(in_form, form.judges if form.is_alone_on_panel else (), instead=Instead(model, cache))
 
 
 def exit_code_of(report: Report) -> int:

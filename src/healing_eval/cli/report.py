@@ -14,8 +14,8 @@ from rich.text import Text
 from healing_eval.cli.styles import bar, mean_text, score_text, severity_text, share_text, stdout_console
 from healing_eval.cli.text import count_of, plain
 from healing_eval.domain.evaluation import Issue
+from healing_eval.panel import Panel
 from healing_eval.pipeline.summary import EvaluatorTally, SignatureTally, Summary, Tally, WorstConversation
-from healing_eval.wiring import Panel
 
 SHOWN_VERSIONS = 15
 SHOWN_SIGNATURES = 10

@@ -15,8 +15,9 @@ from healing_eval.cli.running import listen, require_server_extra, require_serve
 from healing_eval.config import Settings, read_settings
 from healing_eval.errors import ConfigError
 from healing_eval.masking import masked
+from healing_eval.panel import build_panel
 from healing_eval.telemetry import configure_logging
-from healing_eval.wiring import Services, build_panel
+from healing_eval.wiring import Services
 from healing_eval.worker.crew import SLICE_SECONDS, run_crew
 
 

@@ -16,6 +16,11 @@ def priced_model(model: ChatModel, prices: Prices) -> ChatModel:
     return cast("ChatModel", _PricedModel(model, prices))
 
 
+def priced_batch_answer(answer: ChatAnswer, prices: Prices, share: float) -> ChatAnswer:
+    """Write on an answer that came in a batch just now what it cost; `share` is as in `Prices.batch_cost_of`."""
+    return msgspec.structs.replace(answer, cost_dollars=prices.batch_cost_of(answer, time.time(), share))
+
+
 class _PricedModel:
     def __init__(self, model: ChatModel, prices: Prices) -> None:
         self._real: Any = model

@@ -47,21 +47,34 @@ class Prices:
 
     def cost_of(self, answer: ChatAnswer, at_seconds: float) -> float | None:
         """Say what an answer given at a time (Unix) cost, in dollars; None if its price or tokens are not known."""
-        if answer.input_tokens is None or answer.output_tokens is None:
-            return None
-        price = self.price_of(answer.model, at_seconds)
-        return _cost(price, answer, answer.input_tokens, answer.output_tokens) if price else None
+        return _cost(self.price_of(answer.model, at_seconds), answer)
 
-    def _look_up(self, answered: str, period: int) -> Price:
+    def batch_cost_of(self, answer: ChatAnswer, at_seconds: float, share: float) -> float | None:
+        """Say what an answer that came in a batch cost: by the published price of batches, else a share of any other.
+
+        Args:
+            answer: from a batch.
+            at_seconds: when it came, Unix time.
+            share: of the ordinary price, in [0, 1], where the price of batches is not published or yours.
+        """
+        cost = _cost(self._looked_up(answer.model, int(at_seconds // GOOD_FOR_SECONDS), batched=True), answer)
+        if cost is not None:
+            return cost
+        ordinary = self.cost_of(answer, at_seconds)
+        return None if ordinary is None else ordinary * share
+
+    def _look_up(self, answered: str, period: int, *, batched: bool = False) -> Price:
         at = datetime.fromtimestamp(period * GOOD_FOR_SECONDS, UTC)
-        if self._agreed is not None:
-            return (self._agreed,)
         names = (answered, self._model)
-        for name in names:
-            rates = self._own.get(f"{self._provider}:{name}")
+        own = [self._agreed, *(self._own.get(f"{self._provider}:{name}") for name in names)]
+        for rates in own:
             if rates is not None:
-                return (rates,)
-        return next(filter(None, (self._published.price(name, at) for name in names)), ())
+                return () if batched else (rates,)
+        for name in names:
+            price = self._published.price(name, at)
+            if price:
+                return self._published.price(name, at, batched=True) if batched else price
+        return ()
 
 
 def rates_for(price: Sequence[Rates], input_tokens: float) -> Rates:
@@ -69,7 +82,10 @@ def rates_for(price: Sequence[Rates], input_tokens: float) -> Rates:
     return next((rates for rates in reversed(price) if input_tokens > rates.above_input_tokens), price[0])
 
 
-def _cost(price: Price, answer: ChatAnswer, input_tokens: int, output_tokens: int) -> float:
+def _cost(price: Price, answer: ChatAnswer) -> float | None:
+    input_tokens, output_tokens = answer.input_tokens, answer.output_tokens
+    if not price or input_tokens is None or output_tokens is None:
+        return None
     # What a server says of its cache is part of the input, whatever it says.
     cached = min(answer.cached_input_tokens or 0, input_tokens)
     written = min(answer.cache_written_tokens or 0, input_tokens - cached)

@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 from healing_eval.gateway.rates import Price, Rates
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelPrice, Provider, TieredPrices
+    from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
 _NOT_TOLD = ("requests_kcount", "output_reasoning_mtok", "output_citation_mtok")
 """What some models charge for besides and an answer does not tell; such a model's price is not known."""
+
+_IN_A_BATCH = {"processing": "batch"}
 
 
 def is_installed() -> bool:
@@ -50,15 +52,19 @@ class PublishedPrices:
         """Take the address; None knows no price."""
         self._base_url = base_url
 
-    def price(self, model: str, at: datetime) -> Price:
-        """Look up what a model costs at a time, by its full name, which may be dated."""
+    def price(self, model: str, at: datetime, *, batched: bool = False) -> Price:
+        """Look up what a model costs at a time, by its full name, which may be dated; `batched`: in a batch."""
         provider = self._provider
         if provider is None:
             return ()
         from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - see `_provider`
 
         found = provider.find_model(model, all_providers=get_snapshot().providers)
-        return () if found is None else _price(found.get_prices(at))
+        if found is None:
+            return ()
+        if not batched:
+            return _price(found.get_prices(at))
+        return _price(found.get_prices(at, _IN_A_BATCH)) if _has_batch_price(found, at) else ()
 
     @cached_property
     def _provider(self) -> Provider | None:
@@ -68,6 +74,11 @@ class PublishedPrices:
         from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
         return _serving_at(self._base_url, get_snapshot().providers)
+
+
+def _has_batch_price(model: ModelInfo, at: datetime) -> bool:
+    variants = [one for one in model.price_variants or () if one.when == _IN_A_BATCH]
+    return any(one.constraint is None or one.constraint.active(at) for one in variants)
 
 
 def _serving_at(base_url: str, providers: Iterable[Provider]) -> Provider | None:

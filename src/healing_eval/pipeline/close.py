@@ -16,7 +16,7 @@ from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
-from healing_eval.pipeline.retries import Retries
+from healing_eval.pipeline.retries import Retries, only_waits
 from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
 from healing_eval.ports.ledger import LaneResult, Ledger
@@ -43,6 +43,8 @@ class Step(msgspec.Struct, frozen=True):
     """No further work on this lane: stored now, stored before, or out of date."""
     postponed: Sequence[RevisionKey] = ()
     """To be tried again: an evaluator failed in a way that may pass. The lane stays open."""
+    pending: int = 0
+    """How many of the postponed only wait for an answer that is on its way."""
     stored: int = 0
     """How many of the settled had their results stored now."""
     failed: int = 0
@@ -102,7 +104,9 @@ class Closer:
                     await self._retries.recall(results)
                     final, postponed = _sorted_out(results, self._retries)
                     if postponed:
-                        yield Step(postponed=postponed)
+                        waiting = set(postponed)
+                        pending = sum(one.revision_key in waiting and only_waits(one.evaluations) for one in results)
+                        yield Step(postponed=postponed, pending=pending)
                     if final:
                         yield await self._stored(final)
 

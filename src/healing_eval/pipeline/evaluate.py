@@ -20,6 +20,7 @@ from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
 from healing_eval.errors import HealingEvalError, ModelBusy, UnreadableVerdict
+from healing_eval.pipeline.pending import is_pending
 from healing_eval.pipeline.soundness import flaw_of
 from healing_eval.ports.evaluator import Evaluator
 
@@ -206,7 +207,7 @@ def _failure(error: Exception) -> Failure:
 def _deliver(evaluator: Evaluator, conversation: Conversation, given: Evaluation, mailbox: Mailbox) -> None:
     evaluation = _checked(evaluator, conversation, given)
     mailbox.put(evaluator.name, evaluation)  # first of all, since the reader waits for each
-    if not isinstance(evaluation.result, Abstention):
+    if not (isinstance(evaluation.result, Abstention) or is_pending(evaluation.result)):
         _observe(evaluation, evaluation.result)
 
 
@@ -240,7 +241,7 @@ def _status(result: Result) -> str:
 
 def _count_statuses(evaluations: Sequence[Evaluation]) -> None:
     """Count evaluations together, as each touch of a metric takes a lock."""
-    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations])
+    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations if not is_pending(one.result)])
     for (name, status), count in counts.items():
         _counter(name, status).inc(count)
 

@@ -22,6 +22,7 @@ import msgspec
 
 from healing_eval.domain.evaluation import Evaluation, Failure
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.pipeline.pending import is_pending
 from healing_eval.ports.ledger import LaneResult
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -133,6 +134,12 @@ class Retries:
             return False
         may_pass = any(_is_retryable(one) for one in result.evaluations)
         return may_pass and _held_for(result.evaluations) is None
+
+
+def only_waits(evaluations: Iterable[Evaluation]) -> bool:
+    """Whether all that is missing are answers that were asked for in a batch: nobody is slow, and nothing failed."""
+    missing = [one.result for one in evaluations if _is_retryable(one)]
+    return bool(missing) and all(map(is_pending, missing))
 
 
 def _is_expected(waiting: _Waiting, latest: float) -> bool:

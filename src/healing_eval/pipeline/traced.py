@@ -13,6 +13,7 @@ from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Failure
 from healing_eval.domain.revision import RevisionKey
 from healing_eval.pipeline.batch_spans import span_about
+from healing_eval.pipeline.pending import is_pending
 from healing_eval.pipeline.spans import CONVERSATIONS, spanning
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 from healing_eval.ports.evaluator import Evaluator
@@ -113,7 +114,8 @@ class _TracedEvaluator(_InFront):
                     one = await anext(given, _NO_MORE)
                 if one is _NO_MORE:
                     return
-                failed += isinstance(getattr(one, "result", None), Failure)
+                result = getattr(one, "result", None)
+                failed += isinstance(result, Failure) and not is_pending(result)
                 yield one
         except Exception as error:
             crash = type(error).__name__

@@ -32,6 +32,12 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Key of the conversation it is asked about, to whose trace the call belongs. None: none, or several."""
     logprobs: bool = False
     """Ask for the probability of each token of the answer, where the server gives it."""
+    lane: Literal["now", "batch"] = "now"
+    """`batch`: the answer may take a day and is to cost less; asked again with the same key until it is there."""
+    key: bytes | None = None
+    """Made by whoever asks, 16 to 32 bytes: equal for equal questions, and for those alone. None: never batched."""
+    mark: str = ""
+    """What the answer has to repeat, if anything; opaque, and not part of the key."""
 
 
 class TokenLogprob(msgspec.Struct, frozen=True):
@@ -71,6 +77,8 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The first tokens of the answer, at most 4,096; None: not asked for, not given, or not to be believed."""
     cost_dollars: float | None = None
     """Filled in by `gateway.priced`. None: not known, which is not 0."""
+    mark: str | None = None
+    """Of the request that was really answered, where that was an earlier one with the same key; else None."""
 
 
 class ChatModel(Protocol):
@@ -102,6 +110,7 @@ class ChatModel(Protocol):
         Raises:
             ModelUnavailable: it timed out, throttled us or is down.
             ModelBusy: it is not this call's turn for longer than it may wait.
+            AnswerPending: it was asked in a batch, which has not been answered yet.
             NotAdmitted: the provider takes nothing from us here.
             ModelRefused: the provider rejected the request.
             UnreadableVerdict: what came back is no answer of a chat model.

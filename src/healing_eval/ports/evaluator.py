@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -34,6 +34,8 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     """The deterministic evaluator it names in `facts_from`, whose findings it may tell a model; None: no such one."""
     results: Results | None = None
     """What it found before; None if nothing is remembered."""
+    lane: Literal["now", "batch"] = "now"
+    """`batch`: its questions may wait for a day, and each is to say so and to have a key."""
 
 
 class Checks(Protocol):

@@ -23,18 +23,18 @@ Reply = tuple[int, Any]
 def refusal(headers: Mapping[str, str], payload: dict[str, Any], mode: str) -> Reply | None:
     """Say what is wrong with a request, or fail as `mode` says; None if it is to be answered."""
     if mode.isdigit():
-        return _error(int(mode), f"fault {mode}")
+        return refused(int(mode), f"fault {mode}")
     if not headers.get("x-api-key"):
-        return _error(401, "x-api-key header is required")
+        return refused(401, "x-api-key header is required")
     if not headers.get("anthropic-version"):
-        return _error(400, "anthropic-version: header is required")
+        return refused(400, "anthropic-version: header is required")
     problem = _problem(payload)
     if problem is None and mode == "no_forced_tool" and payload.get("tool_choice", {}).get("type") == "tool":
         problem = "Thinking may not be enabled when tool_choice forces tool use."
     if problem is None and mode == "no_temperature" and "temperature" in payload:
         problem = "`temperature` is deprecated for this model."
     if problem is not None:
-        return _error(400, problem)
+        return refused(400, problem)
     return (200, {"hello": "world"}) if mode == "not_chat" else None
 
 
@@ -111,5 +111,6 @@ def _problem(payload: dict[str, Any]) -> str | None:
     return next((said for holds, said in rules if not holds()), None)
 
 
-def _error(status: int, said: str) -> Reply:
+def refused(status: int, said: str) -> Reply:
+    """Write an error as Anthropic does."""
     return status, {"type": "error", "error": {"type": ERRORS.get(status, "api_error"), "message": said}}

@@ -12,6 +12,8 @@ parts (the text comes in parts), cached (half of the prompt's tokens came from a
 OpenAI's: no_json_schema (refuses `json_schema`), no_response_format (refuses it in any form). Only in Anthropic's:
 no_forced_tool and no_temperature (refuses these), refuses (the model declines). Only in Ollama's: no_schema, no_format
 (refuses these).
+
+OpenAI's batches and Anthropic's are at the same addresses; `fake.batches` says what becomes of them.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ import json
 import re
 import sys
 from collections import Counter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from healing_eval.testing import fake_anthropic, fake_logprobs, fake_ollama
 from healing_eval.testing.fake_answers import honest, spoiled
+from healing_eval.testing.fake_batches import FakeBatches
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 _NONCE = re.compile(rb"[0-9a-f]{32}")
@@ -51,6 +54,7 @@ class FakeModel:
         requests: calls counted since the last reset.
         max_in_flight: most calls held at the same time since the last reset.
         payloads: what the last hundred calls asked.
+        batches: what was handed in as batches, and what becomes of it.
     """
 
     def __init__(self, port: int = 0, *, mode: str = "ok", delay_ms: float = 0.0) -> None:
@@ -65,6 +69,7 @@ class FakeModel:
         self._server: asyncio.Server | None = None
         self._handlers: set[asyncio.Task[None]] = set()
         self._in_flight = 0
+        self.batches = FakeBatches(self._answer)
         self.reset()
 
     def reset(self) -> None:
@@ -105,29 +110,33 @@ class FakeModel:
         self.connections += 1
         try:
             while (request := await _read_request(reader)) is not None:
-                if not await self._respond(*request, writer):
+                if not await self._respond(request, writer):
                     break
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
             pass  # the client or the test is gone
         finally:
             writer.close()
 
-    async def _respond(self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be closed."""
-        if path.endswith("/chat/completions") or path in (fake_anthropic.PATH, fake_ollama.PATH):
+        path, headers, body = request.path, request.headers, request.body
+        if self.batches.is_about(path):
+            reply = await self.batches.reply(request.method, path, headers, body)
+        elif path.endswith("/chat/completions") or path in (fake_anthropic.PATH, fake_ollama.PATH):
             self._in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self._in_flight)
             try:
-                reply = await self._complete(path, headers, json.loads(body), writer)
+                reply = await self._complete(path, headers, json.loads(body))
             finally:
                 self._in_flight -= 1
         else:
             reply = self._operate(path, body)
         if reply is None:
+            writer.transport.abort()
             return False
         status, document = reply
         extra = f"Retry-After: {self.retry_after}\r\n" if status == 429 and self.retry_after is not None else ""
-        content = json.dumps(document).encode()
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
         head = f"HTTP/1.1 {status} {REASONS.get(status, 'Internal Server Error')}\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}{extra}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         await writer.drain()
@@ -148,9 +157,7 @@ class FakeModel:
             return 200, {name: getattr(self, name) for name in counted} | {"in_flight": self._in_flight}
         return 404, {"error": {"message": f"no {path}"}}
 
-    async def _complete(
-        self, path: str, headers: dict[str, str], payload: dict[str, Any], writer: asyncio.StreamWriter
-    ) -> Reply | None:
+    async def _complete(self, path: str, headers: dict[str, str], payload: dict[str, Any]) -> Reply | None:
         self.requests += 1
         self.payloads = [*self.payloads[-99:], payload]
         delay_ms = self.delay_ms + (self.item_delay_ms and self.item_delay_ms * _conversations_in(payload))
@@ -161,8 +168,16 @@ class FakeModel:
         if mode == "hang":
             await asyncio.Event().wait()
         if mode == "reset":
-            writer.transport.abort()
             return None
+        return self._said(path, headers, payload, mode)
+
+    def _answer(self, path: str, headers: dict[str, str], payload: dict[str, Any]) -> Reply:
+        """Answer a question of a batch."""
+        chat = fake_anthropic.as_chat(payload) if path == fake_anthropic.PATH else payload["messages"]
+        return self._said(path, headers, payload, self._mode_for(chat))
+
+    def _said(self, path: str, headers: dict[str, str], payload: dict[str, Any], mode: str) -> Reply:
+        chat = fake_anthropic.as_chat(payload) if path == fake_anthropic.PATH else payload["messages"]
         text = spoiled(honest(chat, gullible=mode == "gullible"), mode)
         if mode == "huge":
             text += " " * HUGE
@@ -244,16 +259,36 @@ def _completion(payload: dict[str, Any], text: str, mode: str) -> dict[str, Any]
     }
 
 
-async def _read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes] | None:
-    """Read one request's path, headers (in small letters) and body; None at the end of the connection."""
+class _Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    """In small letters."""
+    body: bytes
+
+
+async def _read_request(reader: asyncio.StreamReader) -> _Request | None:
+    """Read one request; None at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
     first, *rest = head.decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in rest if ": " in line)
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return first.split(" ")[1], headers, body
+    body = await _read_body(reader, headers)
+    method, path, *_ = first.split(" ")
+    return _Request(method, path, headers, body)
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", "0")))
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readline()
+    await reader.readline()
+    return body
 
 
 async def serve_forever(port: int, delay_ms: float) -> None:

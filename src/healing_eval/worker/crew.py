@@ -13,6 +13,8 @@ from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
 from healing_eval.pipeline.traced import swept_stream
 from healing_eval.sections import WorkerSettings
 from healing_eval.wiring import Services
+from healing_eval.worker.batches import NAME as BATCHES
+from healing_eval.worker.batches import see_to_batches
 from healing_eval.worker.loop import LaneWorker, Pace
 from healing_eval.worker.schedule import NAME as SCHEDULE
 from healing_eval.worker.schedule import RETAINING, Daily, keep_house
@@ -63,6 +65,11 @@ async def run_crew(
             name="sweep",
         )
         crew.create_task(_daily(services, holder).run(stop), name="schedule")
+        if services.batches is not None:
+            chosen = services.settings.batches
+            every_seconds = min(chosen.gather_seconds, chosen.poll_seconds)
+            turn = Turn(services.lease, holder, BATCHES)
+            crew.create_task(see_to_batches(services.batches, turn, stop, every_seconds=every_seconds), name="batches")
 
 
 def _daily(services: Services, holder: str) -> Daily:

@@ -286,8 +286,9 @@ class LaneWorker:
 
     def _adjust(self, step: Step, seconds: float) -> None:
         """Take more at once while all goes well, and less when a model fails."""
-        if step.postponed:
-            self._allowance.failed(len(step.postponed))
+        failed = len(step.postponed) - step.pending
+        if failed:
+            self._allowance.failed(failed)
         if step.stored:
             self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
 

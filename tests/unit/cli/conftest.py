@@ -10,8 +10,8 @@ import pytest
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings, issue
 from healing_eval.domain.verdict import VerdictRules
+from healing_eval.panel import Panel
 from healing_eval.ports.evaluator import EvaluatorSetup
-from healing_eval.wiring import Panel
 
 
 class Toy:

@@ -68,3 +68,27 @@ def test_a_folder_whose_store_is_something_else_is_not_ready(tmp_path: Path) -> 
     assert str(tmp_path / "healing-eval.db") in checks["store"]["detail"]
     assert "--data" in checks["store"]["advice"]
     assert (tmp_path / "healing-eval.db").read_text() == "these are my notes"
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "detail"),
+    [
+        (None, "ok", "what judge asks may wait for batches of openai:gpt-4o"),
+        ("http://127.0.0.1:1/v1", "fail", "no deployment of openai:gpt-4o takes batches"),
+    ],
+)
+def test_it_is_told_whether_what_may_wait_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str | None, status: str, detail: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    monkeypatch.setenv("HEALING_EVAL_JUDGE__MODEL", "openai:gpt-4o")
+    monkeypatch.setenv("HEALING_EVAL_BATCHES__NOT_URGENT", '["judge"]')
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    if url is not None:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+
+    result = CliRunner().invoke(main, ["doctor", "--data", str(tmp_path), "--format", "json"])
+
+    checks = {check["name"]: check for check in msgspec.json.decode(result.output)}
+    assert checks["batches"]["status"] == status
+    assert detail in checks["batches"]["detail"]

@@ -10,8 +10,8 @@ from healing_eval.cli.offline import BATCH, Evaluated, OfflineRun
 from healing_eval.cli.reading import Refused
 from healing_eval.domain.evaluation import Abstention, Failure
 from healing_eval.formats.item import LocalItem
+from healing_eval.panel import Panel
 from healing_eval.testing.builders import a_conversation, a_local_item, a_turn
-from healing_eval.wiring import Panel
 
 
 def item(conversation_id: str, text: str = "hello", *, answered: bool = True) -> LocalItem:

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from healing_eval.cli.report import Facts, hints_for, one_line, print_report
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Issue, Verdict
+from healing_eval.panel import Panel
 from healing_eval.pipeline.summary import Bounds, Summary
 from healing_eval.ports.chat_model import ChatModel
-from healing_eval.wiring import Panel
 
 
 def shown(summary: Summary, facts: Facts | None = None, width: int = 100) -> str:

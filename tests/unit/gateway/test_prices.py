@@ -169,3 +169,24 @@ def test_times_within_a_quarter_of_an_hour_share_a_price() -> None:
     prices = Prices("openai:gpt-4o-mini", OPENAI, {})
 
     assert prices.price_of("gpt-4o-mini", AT) is prices.price_of("gpt-4o-mini", AT + GOOD_FOR_SECONDS - 1)
+
+
+def batch_cost(base_url: str | None, given: ChatAnswer, agreed: Rates | None = None, **own: Rates) -> float | None:
+    prices = Prices("openai:gpt-4o-mini", base_url, {f"openai:{name}": one for name, one in own.items()}, agreed)
+    return prices.batch_cost_of(given, AT, share=0.25)
+
+
+def test_in_a_batch_an_answer_costs_what_its_provider_publishes_for_batches() -> None:
+    assert batch_cost(OPENAI, answer()) == pytest.approx(0.21 / 2)
+
+
+def test_where_no_price_of_batches_is_published_it_is_a_share_of_the_ordinary_one() -> None:
+    assert batch_cost(LOCAL, answer(), **{"gpt-4o-mini": DEAR}) == pytest.approx((100 + 20) / 4)
+    assert batch_cost(OPENAI, answer(), DEAR) == pytest.approx((100 + 20) / 4)
+    assert batch_cost(OPENAI, answer("gpt-3.5-turbo-0301")) == pytest.approx((1.5 + 0.2) / 4)
+
+
+def test_what_a_batch_costs_is_not_known_where_nothing_is() -> None:
+    assert batch_cost(LOCAL, answer()) is None
+    assert batch_cost(OPENAI, answer(input_tokens=None)) is None
+    assert batch_cost(LOCAL, answer(), FREE) == 0

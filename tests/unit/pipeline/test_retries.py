@@ -9,7 +9,13 @@ import pytest
 from healing_eval.backends.stream.memory import MemoryStream
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
 from healing_eval.domain.revision import RevisionKey
-from healing_eval.pipeline.retries import LONGEST_PAUSE_SECONDS, OWN_SECONDS, REMEMBER_LONGER_SECONDS, Retries
+from healing_eval.pipeline.retries import (
+    LONGEST_PAUSE_SECONDS,
+    OWN_SECONDS,
+    REMEMBER_LONGER_SECONDS,
+    Retries,
+    only_waits,
+)
 from healing_eval.ports.ledger import LaneResult
 
 KEY = RevisionKey(b"k" * 16, 1)
@@ -220,3 +226,13 @@ def test_what_was_held_back_here_and_settled_elsewhere_is_forgotten() -> None:
         retries.postpone(RevisionKey(number.to_bytes(16, "big"), 1), [said("judge", HELD)])
 
     assert retries.kept(KEY) == ()
+
+
+def test_only_what_lacks_nothing_but_answers_of_batches_just_waits() -> None:
+    pending = Failure("in a batch", "AnswerPending", retryable=True, retry_after_seconds=60.0)
+    held = Failure("busy", "ModelBusy", retryable=True, retry_after_seconds=1.0)
+    refused = Failure("refused", "ModelRefused")
+
+    assert only_waits([said("judge", pending), said("other", Findings(1.0)), said("third", refused)])
+    for others in ([Findings(1.0)], [DOWN], [pending, DOWN], [pending, held], [refused]):
+        assert not only_waits([said(f"e{number}", result) for number, result in enumerate(others)])

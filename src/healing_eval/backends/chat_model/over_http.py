@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from healing_eval.errors import ConfigError, ModelError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
+from healing_eval.errors import ConfigError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
 from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
 
 CONNECTIONS = 512
@@ -82,6 +82,31 @@ class HttpChat(ABC, Generic[D]):
             ModelRefused: the model declined to answer.
         """
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where and with which headers it is asked; whoever asks in batches does so there."""
+        return self._endpoint
+
+    def written(self, request: ChatRequest) -> dict[str, Any]:
+        """Write a request as the server is known to understand it."""
+        return self._payload(request, self._dialect)
+
+    def read(self, body: bytes) -> ChatAnswer:
+        """Read an answer that came another way.
+
+        Raises:
+            UnreadableVerdict: that is no answer of a chat model.
+            ModelRefused: the model declined to answer.
+        """
+        return self._read(body, 1)
+
+    def learn(self, said: str) -> bool:
+        """Take note of a refusal; True if it was about the form of the request, which is simpler from now on."""
+        simpler = self._dialect.adapted(said)
+        if simpler is not None:
+            self._dialect = simpler
+        return simpler is not None
+
     async def ask(self, request: ChatRequest) -> ChatAnswer:
         sent, started = _Sent(), time.monotonic()
         try:
@@ -113,14 +138,14 @@ class HttpChat(ABC, Generic[D]):
                     retry_after_seconds=retry_after(headers, time.time()),
                 )
             if status != 200:
-                raise self._refusal(status, body)
+                raise refusal(self._endpoint, status, body)
             return self._read(body, sent.requests)
         raise ModelRefused("the model's server accepts no form of the request that we know")
 
     async def _post(self, payload: dict[str, Any], sent: _Sent) -> tuple[int, bytes, Mapping[str, str]]:
         try:
             async with self._open().post(self._endpoint.url, data=msgspec.json.encode(payload)) as response:
-                return response.status, await _bounded_body(response), response.headers
+                return response.status, await bounded_body(response), response.headers
         except aiohttp.InvalidURL as error:
             raise NotAdmitted(f"{self._endpoint.address_setting} is no address that can be called") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -138,18 +163,25 @@ class HttpChat(ABC, Generic[D]):
             )
         return self._session
 
-    def _refusal(self, status: int, body: bytes) -> ModelError:
-        said = complaint(body)[:MAX_MESSAGE]
-        if self._endpoint.key:
-            said = said.replace(self._endpoint.key, "***")
-        reason = f"the model's server answered {status}: {_KEY_LIKE.sub('***', said)}"
-        return NotAdmitted(reason, status=status) if status in NOT_ADMITTED_STATUS else ModelRefused(reason)
-
 
 class _Sent(msgspec.Struct):
     """What one call has sent so far."""
 
     requests: int = 0
+
+
+def refusal(endpoint: Endpoint, status: int, body: bytes) -> ModelRefused:
+    """Say that the server refused something, in its own words without our key."""
+    reason = f"the model's server answered {status}: {without_key(endpoint, complaint(body))}"
+    return NotAdmitted(reason, status=status) if status in NOT_ADMITTED_STATUS else ModelRefused(reason)
+
+
+def without_key(endpoint: Endpoint, said: str) -> str:
+    """Give the beginning of a server's words, without anything that looks like a key."""
+    said = said[:MAX_MESSAGE]
+    if endpoint.key:
+        said = said.replace(endpoint.key, "***")
+    return _KEY_LIKE.sub("***", said)
 
 
 def host_of(setting: str, address: str, example: str) -> str:
@@ -209,7 +241,7 @@ def complaint(body: bytes) -> str:
     return message if isinstance(message, str) else body[:MAX_MESSAGE].decode("utf-8", "replace")
 
 
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+async def bounded_body(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer that is not too long.
 
     Raises:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table, text
 from healing_eval.errors import BackendError
 from healing_eval.ports.ledger import Schema
 
-HEAD = "0005"
+HEAD = "0006"
 """The schema this version speaks. Known here, so that a store that has it opens without Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -24,6 +24,7 @@ from healing_eval.backends.sql.rows import of_conversations
 from healing_eval.backends.sql.tables import (
     IS_OUTSTANDING,
     annotations,
+    batch_questions,
     conversations,
     evaluations,
     issues,
@@ -148,6 +149,7 @@ async def delete_conversations(connection: AsyncConnection, keys: Sequence[bytes
     found = (await lock_heads(connection, keys)).heads
     for table in (conversations, annotations, *OF_REVISIONS.values(), *aside):
         await connection.execute(delete(table).where(of_conversations(connection, table, keys)))
+    await connection.execute(delete(batch_questions).where(batch_questions.c.about.in_(keys)))
     return len(found)
 
 
@@ -163,6 +165,7 @@ async def _delete_heads(connection: AsyncConnection, keys: Sequence[bytes], mont
     gone = [head["conversation_key"] for head in heads if month.begins <= head["accepted_at"] < month.ends]
     for table in (conversations, annotations):
         await connection.execute(delete(table).where(of_conversations(connection, table, gone)))
+    await connection.execute(delete(batch_questions).where(batch_questions.c.about.in_(gone)))
     return len(gone)
 
 

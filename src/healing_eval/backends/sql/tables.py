@@ -237,3 +237,42 @@ cached_results = Table(
     PrimaryKeyConstraint("key"),
 )
 Index("ix_cached_results_expired", cached_results.c.expires_at)
+
+batches = Table(
+    "batches",
+    metadata,
+    _required("batch_id", Text),
+    _required("pool", Text),
+    _required("deployment", Text),
+    Column("provider_id", Text),
+    _required("questions", Integer),
+    _required("created_at", UtcTime),
+    Column("ended_at", UtcTime),
+    _required("cancelled", Boolean),
+    Column("answered", Integer),
+    Column("reason", FreeText),
+    PrimaryKeyConstraint("batch_id"),
+)
+Index("ix_batches_ended", batches.c.ended_at, batches.c.created_at)
+
+batch_questions = Table(
+    "batch_questions",
+    metadata,
+    _required("key", LargeBinary),  # a digest, made by who asks
+    _required("pool", Text),
+    Column("about", Key),
+    _required("mark", FreeText),
+    _required("state", Text),  # as in ports.batch_work
+    Column("batch_id", Text),
+    _required("failures", Integer),
+    _required("request_bytes", Integer),
+    Column("request", LargeBinary),  # until it is answered
+    Column("answer", LargeBinary),
+    _required("asked_at", UtcTime),
+    Column("expires_at", UtcTime),  # once it needs no batch any more
+    PrimaryKeyConstraint("key"),
+)
+Index("ix_batch_questions_waiting", batch_questions.c.state, batch_questions.c.pool, batch_questions.c.asked_at)
+Index("ix_batch_questions_batch", batch_questions.c.batch_id)
+Index("ix_batch_questions_about", batch_questions.c.about)
+Index("ix_batch_questions_expired", batch_questions.c.expires_at)

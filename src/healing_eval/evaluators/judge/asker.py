@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from typing import Literal
 
 import msgspec
 
@@ -86,7 +87,9 @@ class Asker:
         self._new_nonce = new_nonce
         self._schema = answer_schema(rubric)
         self._schema_for_several = answers_schema(rubric)
-        self._several = options.conversations_per_prompt
+        self._lane: Literal["now", "batch"] = setup.lane
+        # What waits for a day is asked about alone: who shares a prompt would be others at each look for the answer.
+        self._several = options.conversations_per_prompt if setup.lane == "now" else 1
         self._rubric_tokens = estimate_tokens(rubric.several if self._several > 1 else rubric.text)
         self._together: Gatherer[str, Shown, _Told] = Gatherer(
             self._ask_about_several, most=self._several, wait_seconds=options.gather_seconds
@@ -138,21 +141,23 @@ class Asker:
                 return findings, told.read
         result: Findings | Failure = Failure("it was not asked", "NotAsked")
         problem = ""
-        for _ in range(ASKINGS):
-            result, read = await self._ask_about_one(conversation.key, shown, problem, use)
+        for asking in range(ASKINGS):
+            key = self._key(conversation, shown, asking, problem)
+            result, read = await self._ask_about_one(conversation.key, key, shown, problem, use)
             if isinstance(result, Findings):
                 return result, read
             problem = result.reason
         return result, None
 
     async def _ask_about_one(
-        self, about: bytes, shown: Shown, problem: str, use: Use
+        self, about: bytes, key: bytes | None, shown: Shown, problem: str, use: Use
     ) -> tuple[Findings | Failure, Answer | None]:
         prompt = write_prompt(self._rubric, shown, self._new_nonce, problem)
-        answer = await self._wait_for(self._request(prompt, about))
+        answer = await self._wait_for(self._request(prompt, about, key))
         use.add(answer)
+        nonce = prompt.nonces[0] if answer.mark is None else answer.mark
         try:
-            read = read_answer(answer.text, criteria=self._rubric.criteria, nonce=prompt.nonces[0])
+            read = read_answer(answer.text, criteria=self._rubric.criteria, nonce=nonce)
         except UnreadableVerdict as error:
             return failure_of(error), None
         grounded = ground(read, shown.window.turns, _remarks(shown.window))
@@ -184,7 +189,15 @@ class Asker:
         findings = ground(read, shown.window.turns, _remarks(shown.window)).findings
         return None if findings is None else msgspec.structs.replace(findings, confidence=confidence)
 
-    def _request(self, prompt: Prompt, about: bytes | None) -> ChatRequest:
+    def _key(self, conversation: Conversation, shown: Shown, asking: int, problem: str) -> bytes | None:
+        """Name a question that may wait, so that its answer is found by whoever asks it again."""
+        if self._lane == "now":
+            return None
+        lines = [line.text for line in shown.lines]
+        asked = (conversation.project, shown.window.left_out, asking, problem, lines)
+        return blake2b(self._asked_as() + msgspec.json.encode(asked), digest_size=24).digest()
+
+    def _request(self, prompt: Prompt, about: bytes | None, key: bytes | None = None) -> ChatRequest:
         several = len(prompt.nonces)
         return ChatRequest(
             messages=prompt.messages,
@@ -195,6 +208,9 @@ class Asker:
             longest_wait_seconds=self._wait_seconds,
             logprobs=self._options.logprobs and several == 1,
             about=about,
+            lane=self._lane,
+            key=key,
+            mark=prompt.nonces[0] if several == 1 else "",
         )
 
     async def _wait_for(self, request: ChatRequest) -> ChatAnswer:

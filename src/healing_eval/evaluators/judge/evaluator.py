@@ -24,7 +24,7 @@ from healing_eval.evaluators.judge.ensemble import combine
 from healing_eval.evaluators.judge.facts import facts_about
 from healing_eval.evaluators.judge.fence import Line
 from healing_eval.evaluators.judge.options import Options, read_options
-from healing_eval.evaluators.judge.panel import ballot_of, failure_of_all, findings_of, vote_of
+from healing_eval.evaluators.judge.panel import ballot_of, failure_of_all, findings_of, pending_among, vote_of
 from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, BuiltIn, Rubric, load_rubric
 from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
@@ -166,6 +166,8 @@ class Judge:
     ) -> tuple[dict[str, Asked], Findings | Failure]:
         given = await asyncio.gather(*(one.ask(conversation, facts) for one in self._askers.values()))
         asked = dict(zip(self._askers, given, strict=True))
+        if (pending := pending_among(given)) is not None:
+            return asked, pending
         weights = self.options.weights
         ballots = [ballot_of(name, one, weights.get(name, 1.0)) for name, one in asked.items()]
         if self._correlations is not None:
@@ -186,6 +188,8 @@ class Judge:
             if stands is not None and not is_uncertain(ballot_of("stands", stands), self._band):
                 break
             asked[name] = await asker.ask(conversation, facts)
+            if (pending := pending_among([asked[name]])) is not None:
+                return asked, pending
             stands = asked[name] if stands is None else _settled(stands, asked[name])
         assert stands is not None, "a judge without a model abstains before"
         if isinstance(stands.result, Failure):

@@ -9,6 +9,7 @@ import msgspec
 
 from healing_eval.domain.evaluation import Failure, Findings, Issue, ModelVote, Score
 from healing_eval.domain.issue_types import SEVERITIES
+from healing_eval.errors import AnswerPending
 from healing_eval.evaluators.judge.asker import Asked
 from healing_eval.evaluators.judge.ballots import Ballot, MissingVote, NoVote, Vote
 from healing_eval.evaluators.judge.ensemble import Combined
@@ -57,6 +58,12 @@ def explain(combined: Combined, asked: int) -> str:
     worth = combined.effective_votes
     told = "not measured yet" if worth is None else f"{worth:.1f}"
     return f"{counted[:MOST_EXPLANATION]}; effective votes {told}"
+
+
+def pending_among(asked: Sequence[Asked]) -> Failure | None:
+    """Give the failure of one whose answer is on its way in a batch, for which the others wait; None: no such."""
+    failures = (one.result for one in asked if isinstance(one.result, Failure))
+    return next((one for one in failures if one.kind == AnswerPending.__name__), None)
 
 
 def failure_of_all(no_vote: NoVote, asked: Sequence[Asked]) -> Failure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from healing_eval.panel import Panel
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.testing.redteam.attack import Attack
 from healing_eval.testing.redteam.places import PLACES
-from healing_eval.wiring import Panel
 
 JUDGE = "judge"
 OTHER_JUDGES = ("coherence_judge", "tool_use_judge")

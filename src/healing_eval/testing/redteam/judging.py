@@ -12,9 +12,9 @@ from healing_eval.domain.verdict import weigh
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_local_item
 from healing_eval.formats.limits import WireLimits
+from healing_eval.panel import Panel
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.testing.redteam.attack import CANARY
-from healing_eval.wiring import Panel
 
 PROJECT = "redteam"
 BATCH = 64

@@ -17,6 +17,7 @@ import msgspec
 
 from healing_eval.domain.evaluation import Abstention
 from healing_eval.formats.limits import WireLimits
+from healing_eval.panel import Panel
 from healing_eval.ports.chat_model import ChatModel
 from healing_eval.testing.redteam.attack import CANARY, Attack
 from healing_eval.testing.redteam.benign import BENIGN, BENIGN_PLACES
@@ -30,7 +31,6 @@ from healing_eval.testing.redteam.places import SCANNED, harmless, put, with_rep
 from healing_eval.testing.redteam.readers import MUST_HOLD
 from healing_eval.testing.redteam.report import Detected, Escape, Report, Tried
 from healing_eval.testing.redteam.texts import OPENERS
-from healing_eval.wiring import Panel
 
 OPENER_FAMILY = "opener"
 OPENER_PLACE = "all_replies"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Failure, Findings, Issue, issue
-from healing_eval.errors import ConfigError, ModelBusy, ModelUnavailable
+from healing_eval.errors import AnswerPending, ConfigError, ModelBusy, ModelUnavailable
 from healing_eval.evaluators.judge.evaluator import CoherenceJudge, Judge, ToolUseJudge
 from healing_eval.ports.evaluator import EvaluatorSetup
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
@@ -163,6 +164,53 @@ async def test_effective_votes_are_told_once_they_are_measured(scripted: Scripte
     last = evaluations[-1].result
     assert isinstance(last, Findings)
     assert "not measured" not in last.explanation
+
+
+@pytest.mark.parametrize("combine", ["mean", "cascade"])
+async def test_an_answer_that_is_on_its_way_is_waited_for_by_all(scripted: Scripted, combine: str) -> None:
+    pending = failing(AnswerPending("in a batch", retry_after_seconds=60.0))
+
+    evaluation = await judged(*three(scripted, graded(3), pending), combine=combine)
+
+    assert isinstance(evaluation.result, Failure)
+    assert evaluation.result == Failure("in a batch", "AnswerPending", retryable=True, retry_after_seconds=60.0)
+
+
+async def test_a_question_that_may_wait_says_so_and_is_named_alike_at_each_look(scripted: Scripted) -> None:
+    model = scripted(lambda _: "no JSON", lambda answer: answer)
+    options = {"conversations_per_prompt": 10}
+    judge = Judge.create(EvaluatorSetup(options, model, lane="batch"))
+    for project in ("default", "default", "other"):
+        _ = [one async for one in judge.evaluate([a_conversation(project=project)])]
+
+    first, second, again, elsewhere = model.asked
+    assert {request.lane for request in model.asked} == {"batch"}
+    assert first.mark in first.messages[1].content
+    assert first.mark != again.mark
+    assert first.key == again.key
+    assert len({first.key, second.key, elsewhere.key}) == 3
+
+
+async def test_an_answer_to_an_earlier_asking_is_held_against_what_that_one_had_to_repeat(scripted: Scripted) -> None:
+    class Late:
+        """Gives the answer to a question that was asked before."""
+
+        name = "fake:late"
+        context_tokens = 8000
+        base_url: str | None = None
+
+        def __init__(self, model: Any) -> None:
+            self._model = model
+            self.first: Any = None
+
+        async def ask(self, request: Any) -> Any:
+            self.first = self.first or request
+            return msgspec.structs.replace(await self._model.ask(self.first), mark=self.first.mark)
+
+    judge = Judge.create(EvaluatorSetup({}, cast("Any", Late(scripted())), lane="batch"))
+    evaluations = [await anext(judge.evaluate([a_conversation()])) for _ in range(2)]
+
+    assert [type(one.result) for one in evaluations] == [Findings, Findings]
 
 
 def test_a_model_that_is_named_twice_is_refused(scripted: Scripted) -> None:

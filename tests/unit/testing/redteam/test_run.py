@@ -14,6 +14,7 @@ import pytest
 from healing_eval.cli.redteam import panel_in_form
 from healing_eval.config import Settings
 from healing_eval.formats.limits import UNLIMITED, WireLimits
+from healing_eval.panel import Instead, Panel, build_panel
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 from healing_eval.testing.redteam.attack import CANARY
 from healing_eval.testing.redteam.corpus import attacks
@@ -23,7 +24,6 @@ from healing_eval.testing.redteam.likeness import DIFFERENT
 from healing_eval.testing.redteam.neighbours import ATTACKS_IN_A_PROMPT, QUESTIONS
 from healing_eval.testing.redteam.report import Detected, Escape, Report
 from healing_eval.testing.redteam.run import RedTeam, run_remembered
-from healing_eval.wiring import Panel, build_panel
 
 SOME_PLACES = ("user_turn", "tool_result", "tool_name", "system_prompt", "metadata")
 CORPUS = tuple(attack for attack in attacks("salt") if attack.place in SOME_PLACES and attack.family != "padded")
@@ -200,7 +200,7 @@ class Forgetful:
 
 def test_where_all_conversations_are_taken_for_the_same_every_pair_is_named_and_attacks_poison() -> None:
     def careless(model: ChatModel, form: Form) -> Panel:
-        return build_panel(Settings(), form.judges, model=model, cache=Forgetful())
+        return build_panel(Settings(), form.judges, instead=Instead(model, Forgetful()))
 
     obeyed = tuple(one for one in CORPUS if one.place == "system_prompt")
     _, escapes = asyncio.run(run_remembered(careless, UNLIMITED, obeyed))

@@ -14,9 +14,9 @@ from healing_eval.domain.evaluation import Findings, Verdict
 from healing_eval.domain.verdict import weigh
 from healing_eval.formats.item import read_local_item
 from healing_eval.formats.limits import WireLimits
+from healing_eval.panel import build_panel
 from healing_eval.pipeline.evaluate import evaluate
 from healing_eval.testing.samples.collection import sample_conversations
-from healing_eval.wiring import build_panel
 
 Judged = tuple[dict[str, Any], Verdict, set[str]]
 

@@ -1,0 +1,1 @@
+"""Providers that take many questions at once, one file each."""

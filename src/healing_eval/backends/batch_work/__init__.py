@@ -1,0 +1,1 @@
+"""Where questions wait for a batch, one file for each URL scheme."""
