@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 MOST_NAMES = 64
 """A conversation with more is compared letter by letter, since every name is held against every other."""
+LINES_KEPT = 4096
+"""Lines of which it is remembered what was found in them: several judges look at the same ones."""
 SHORTEST_PART = 3
 """Digits of a name that stand elsewhere and speak of it; at its beginning or end two are enough."""
 
@@ -41,7 +44,10 @@ NAME = re.compile(
 )
 """Whatever looks like a name. Some of these are amounts or facts; `volatile_names` knows which."""
 
-_MAY_BE_NAMED = re.compile(r"[0-9a-fA-F]{4}[0-9a-fA-F-]")
+_ANCHOR = re.compile(r"\d{4}-\d\d-\d\d[T ]|\d{5}|[0-9a-fA-F]{8}", re.ASCII)
+"""What stands in every name, at its beginning but for letters before the digits of a reference."""
+_BEFORE_ANCHOR = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_#")
+_LONGEST_BEFORE_ANCHOR = 11
 _BEFORE_DIGITS = re.compile(
     r"""
       (?: (?: (?<![A-Za-z]) | (?<=\\[nrt]) ) (?: ids? | ref(?:erence)? ) | _id | (?-i: [a-z]Id ) | \#
@@ -69,6 +75,10 @@ _UNICODE = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _RUN = re.compile(r"[0-9a-z]+")
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_NO_PART = re.compile(
+    r"\d(?<![\w.,/-]\d)(?:\d{3}-\d\d-\d\d|\d?/\d{1,2}/\d{4}|\d{0,2}(?:,\d{3})*\.\d{1,2})(?![\w/-]|[.,]\d)", re.ASCII
+)
+"""Dates and amounts with decimals: whoever speaks of a part of a name does not write it so."""
 _SPELT = re.compile(r"\d(?<!\w\d)(?:[ .-]\d(?!\w)){2,}", re.ASCII)
 _CALENDAR = re.compile(
     r"\d:\d\d|\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?"
@@ -78,27 +88,55 @@ _CALENDAR = re.compile(
 """Talk of time, after which any time may matter."""
 
 
-def volatile_names(lines: Sequence[str]) -> dict[str, str]:
+class Located(NamedTuple):
+    """A line, and whatever in it looks like a name."""
+
+    line: str
+    found: tuple[re.Match[str], ...]
+    """Matches of `NAME` other than `kept`, in order."""
+
+    def rewritten(self, new: Callable[[str], str]) -> str:
+        """Write something else for each of them."""
+        if not self.found:
+            return self.line
+        parts, end = list[str](), 0
+        for match in self.found:
+            parts += (self.line[end : match.start()], new(match.group()))
+            end = match.end()
+        return "".join((*parts, self.line[end:]))
+
+
+@lru_cache(maxsize=LINES_KEPT)
+def locate(line: str) -> Located:
+    """Find what `NAME` finds in a line, but only look where it may begin: that takes a fifth of the time."""
+    found: list[re.Match[str]] = []
+    end = 0
+    for anchor in _ANCHOR.finditer(line):
+        start = anchor.start()
+        if start < end:
+            continue  # within the last one
+        first = start
+        while first > max(end, start - _LONGEST_BEFORE_ANCHOR) and line[first - 1] in _BEFORE_ANCHOR:
+            first -= 1
+        places = (NAME.match(line, place) for place in range(first, start + 1))
+        match = next((one for one in places if one is not None and one.lastgroup != "kept"), None)
+        if match is not None:
+            found.append(match)
+            end = match.end()
+    return Located(line, tuple(found))
+
+
+def volatile_names(lines: Sequence[Located]) -> dict[str, str]:
     """Find the names in lines of JSON in ASCII that could as well be others.
 
     Returns:
         Name to its shape: what another name in its place must have in common with it, such as letters and length.
     """
-    kinds = _looking_like_names(filter(may_hold_names, lines))
+    kinds = _looking_like_names(match for line in lines for match in line.found)
     if not kinds or len(kinds) > MOST_NAMES:
         return {}
-    rest = "\n".join(replace_names(line, lambda name: " " if name in kinds else name) for line in lines)
+    rest = "\n".join(line.rewritten(lambda name: " " if name in kinds else name) for line in lines)
     return _unrelated(kinds, _Rest(_as_read(rest)))
-
-
-def replace_names(line: str, new: Callable[[str], str]) -> str:
-    """Write something else for each name, or for whatever looks like one."""
-    return NAME.sub(lambda match: new(match.group()), line) if may_hold_names(line) else line
-
-
-def may_hold_names(line: str) -> bool:
-    """Whether to look for names at all: in most lines there is none, and this is faster."""
-    return _MAY_BE_NAMED.search(line) is not None
 
 
 def core_of(name: str) -> str:
@@ -118,11 +156,11 @@ def _as_read(text: str) -> str:
     return _ESCAPE.sub(" ", text).lower()
 
 
-def _looking_like_names(lines: Iterable[str]) -> dict[str, str]:
+def _looking_like_names(found: Iterable[re.Match[str]]) -> dict[str, str]:
     """Give the names that stand as one wherever they stand, each with its kind."""
     kinds: dict[str, str] = {}
     values: set[str] = set()
-    for match in (match for line in lines for match in NAME.finditer(line) if match.lastgroup != "kept"):
+    for match in found:
         kind, name = match.lastgroup or "", match.group()
         before = _BEFORE.get(kind)
         start = match.start()
@@ -139,7 +177,17 @@ class _Rest:
     def __init__(self, text: str) -> None:
         spelt = ["".join(_DIGITS.findall(found)) for found in _SPELT.findall(text)]
         self.text = " ".join((text, *spelt)) if spelt else text
-        self.digits = {*_DIGITS.findall(text), *spelt}
+        self.digits = {*_DIGITS.findall(_NO_PART.sub(" ", text)), *spelt}
+
+    @cached_property
+    def pairs(self) -> set[str]:
+        """Two digits that stand alone."""
+        return {run for run in self.digits if len(run) == SHORTEST_PART - 1}
+
+    @cached_property
+    def longer(self) -> tuple[str, ...]:
+        """More of them."""
+        return tuple(run for run in self.digits if len(run) >= SHORTEST_PART)
 
     @cached_property
     def runs(self) -> set[str]:
@@ -153,12 +201,16 @@ class _Rest:
 
 
 def _unrelated(kinds: Mapping[str, str], rest: _Rest) -> dict[str, str]:
-    lowered = {name: name.lower() for name in kinds}
+    all_names = "\n".join(kinds).lower()
+
+    def is_in_another(name: str) -> bool:
+        core = core_of(name)
+        return all_names.count(core) > name.lower().count(core)
+
     return {
         name: _SHAPES[kind](name)
         for name, kind in kinds.items()
-        if not _SPOKEN_OF[kind](name, rest)
-        and not any(core_of(name) in other for like, other in lowered.items() if like != name)
+        if not is_in_another(name) and not _SPOKEN_OF[kind](name, rest)
     }
 
 
@@ -166,8 +218,7 @@ def _is_number_spoken_of(name: str, rest: _Rest) -> bool:
     core = core_of(name)
     if core in rest.text:
         return True
-    ends = {core[:2], core[-2:]}
-    return any(run in ends or (len(run) >= SHORTEST_PART and run in name) for run in rest.digits)
+    return not rest.pairs.isdisjoint((core[:2], core[-2:])) or any(run in name for run in rest.longer)
 
 
 def _is_hash_spoken_of(name: str, rest: _Rest) -> bool:

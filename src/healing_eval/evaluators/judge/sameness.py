@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from healing_eval.evaluators.judge.naming import replace_names, volatile_names
+from healing_eval.evaluators.judge.naming import locate, volatile_names
 
 _OPEN, _CLOSE = "\x02", "\x03"
 """Around a number: JSON in ASCII holds no such characters, so that no text can write what stands for a name."""
@@ -58,13 +58,15 @@ def form_of(lines: Iterable[str]) -> Form:
         return _TURN.sub(number_turn, line) if line.startswith(_CHECKS_BEGIN) else line
 
     left = [without_turns(line) for line in lines]
-    shapes = volatile_names(left)
+    # What checks found is told in words of ours; what they quote stands in the turns as well.
+    located = [locate(line) for line in left]
+    shapes = volatile_names([one for one in located if not one.line.startswith(_CHECKS_BEGIN)])
     names: dict[str, int] = {}
 
     def number(name: str) -> str:
         return _mark(names.setdefault(name, len(names)), shapes[name]) if name in shapes else name
 
-    return Form("\n".join(replace_names(line, number) for line in left), tuple(names), tuple(turns))
+    return Form("\n".join(one.rewritten(number) for one in located), tuple(names), tuple(turns))
 
 
 def without_names(form: Form) -> Callable[[str], str]:
@@ -74,7 +76,7 @@ def without_names(form: Form) -> Callable[[str], str]:
     def number(name: str) -> str:
         return _mark(numbers[name]) if name in numbers else name
 
-    return lambda text: replace_names(without_marks(text), number)
+    return lambda text: locate(without_marks(text)).rewritten(number)
 
 
 def with_names(form: Form) -> Callable[[str], str]:
