@@ -87,7 +87,11 @@ def build_router(settings: Settings, model: str) -> ChatModel:
         ConfigError: there is no such pool, or a provider lacks a key.
     """
     sites = sites_of(settings, model)
-    deployments = [Deployment(one.name, build_deployment(settings, one), weight=one.settings.weight) for one in sites]
+    is_alone = len(sites) == 1
+    deployments = [
+        Deployment(one.name, build_deployment(settings, one), weight=one.settings.weight, is_alone=is_alone)
+        for one in sites
+    ]
     return cast("ChatModel", Router(model, deployments))
 
 

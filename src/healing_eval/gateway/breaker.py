@@ -10,8 +10,13 @@ import time
 from collections.abc import Callable
 
 FAILURES_IN_A_ROW = 5
+REFUSALS_IN_A_ROW = 3
+"""More than one, since a guard before the server may refuse a single text as it would refuse us: whoever writes such a
+text must not shut out all others."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_ALONE_SECONDS = 4.0
+"""Where nobody else could be asked: the next question may be one that it answers."""
 LONGEST_BARRED_SECONDS = 300.0
 BARRED_SECONDS = 60.0
 """First pause after the deployment refused us, which a person has to put right."""
@@ -20,10 +25,14 @@ BARRED_SECONDS = 60.0
 class Breaker:
     """Remembers of one deployment whether it answers."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
+    ) -> None:
         """Start closed; the clock never goes back, in seconds."""
         self._clock = clock
+        self._longest_pause_seconds = longest_pause_seconds
         self._failures = 0
+        self._refusals = 0
         self._pause_seconds = 0.0
         self._open_until: float | None = None
         self._probing = False
@@ -46,17 +55,22 @@ class Breaker:
 
     def succeed(self) -> None:
         """Note an answer, whatever it said."""
-        self._failures, self._pause_seconds, self._open_until, self._probing = 0, 0.0, None, False
+        self._failures, self._refusals, self._pause_seconds, self._open_until, self._probing = 0, 0, 0.0, None, False
 
     def fail(self) -> bool:
         """Note that none came; tell whether that has just opened it."""
         self._failures += 1
         if self._failures < FAILURES_IN_A_ROW and not self.is_open:
             return False
-        return self._open(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        return self._open(FIRST_PAUSE_SECONDS, self._longest_pause_seconds)
 
     def bar(self) -> bool:
-        """Note that it refused us; tell whether that has just opened it."""
+        """Note that it seems to refuse us; tell whether that has just opened it."""
+        self._refusals += 1
+        if self._refusals < REFUSALS_IN_A_ROW and not self.is_open:
+            return False
+        if self._longest_pause_seconds < LONGEST_PAUSE_SECONDS:
+            return self._open(FIRST_PAUSE_SECONDS, self._longest_pause_seconds)
         return self._open(BARRED_SECONDS, LONGEST_BARRED_SECONDS)
 
     def give_back(self) -> None:

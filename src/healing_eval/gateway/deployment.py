@@ -10,11 +10,11 @@ import structlog
 
 from healing_eval import telemetry
 from healing_eval.errors import ModelBusy, ModelError, ModelUnavailable, NotAdmitted
-from healing_eval.gateway.breaker import Breaker
+from healing_eval.gateway.breaker import LONGEST_PAUSE_ALONE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker
 from healing_eval.gateway.patience import Patience
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 
-LONGEST_PAUSE_SECONDS = 300.0
+LONGEST_THROTTLED_SECONDS = 300.0
 """More than that a deployment is not left alone at its provider's word, which may be nonsense."""
 
 log = structlog.get_logger()
@@ -29,6 +29,7 @@ class Deployment:
         model: ChatModel,
         *,
         weight: float = 1.0,
+        is_alone: bool = False,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,6 +39,7 @@ class Deployment:
             name: as in the settings; it labels metrics.
             model: asks once, within the deployment's limits if it has any.
             weight: its share of the work among those that answer, any positive scale; 0: only if no other can.
+            is_alone: whether nobody else could be asked.
             patience: how long an answer is worth waiting for when there are others to turn to.
             clock: one that never goes back, in seconds.
         """
@@ -46,7 +48,7 @@ class Deployment:
         self.weight = weight
         self.provider = model.name.partition(":")[0]
         self.in_flight = 0
-        self._breaker = Breaker(clock)
+        self._breaker = Breaker(clock, LONGEST_PAUSE_ALONE_SECONDS if is_alone else LONGEST_PAUSE_SECONDS)
         self._patience = patience or Patience()
         self._paused_until = 0.0
         self._clock = clock
@@ -123,7 +125,7 @@ class Deployment:
     def _note_unavailable(self, error: ModelUnavailable) -> str:
         if error.retry_after_seconds is not None:
             self._breaker.give_back()  # whoever tells when to come again is there
-            wanted = min(error.retry_after_seconds, LONGEST_PAUSE_SECONDS)
+            wanted = min(error.retry_after_seconds, LONGEST_THROTTLED_SECONDS)
             self._paused_until = max(self._paused_until, self._clock() + wanted)
             return "throttled"
         if error.timed_out:

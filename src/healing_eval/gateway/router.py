@@ -20,6 +20,7 @@ from healing_eval.gateway.deployment import Deployment
 from healing_eval.ports.chat_model import ChatAnswer, ChatRequest
 
 ROUNDS = 4
+NEARLY_ALL = 0.99
 LONGEST_REST_SECONDS = 10.0
 """How long a question waits in all for deployments that do not answer; longer outages are for whoever asks."""
 
@@ -43,6 +44,8 @@ class _Question(msgspec.Struct):
     sent: int = 0
     rested: float = 0.0
     failed: ModelError | None = None
+    refused_by: list[Deployment] = []
+    """Those that took it for nothing of ours; none is asked again."""
     held_for: float | None = None
     """When the first of those that limits hold back has room, in seconds; None if none does."""
 
@@ -119,7 +122,7 @@ class Router:
         """
         question.held_for = None
         await self._wait_for_one(question)
-        left = list(self.deployments)
+        left = self._left_for(question)
         last: Deployment | None = None
         while self._clock() < question.until and (chosen := self._choose(left, last)) is not None:
             left.remove(chosen)
@@ -132,7 +135,9 @@ class Router:
     async def _ask(self, chosen: Deployment, question: _Question, *, others: bool) -> ChatAnswer | None:
         """Ask one; None if another may answer instead."""
         now, request = self._clock(), question.request
-        seconds = min(request.timeout_seconds, max(0.001, question.until - now))
+        seconds = request.timeout_seconds
+        if question.until - now < NEARLY_ALL * seconds:  # else not worth a request of its own
+            seconds = max(0.001, question.until - now)
         wait = max(0.0, question.turns_until - now)
         if seconds < request.timeout_seconds or wait < request.longest_wait_seconds:
             request = msgspec.structs.replace(request, timeout_seconds=seconds, longest_wait_seconds=wait)
@@ -143,6 +148,8 @@ class Router:
         except (ModelUnavailable, NotAdmitted) as error:
             question.sent += error.requests if isinstance(error, ModelUnavailable) else 1
             question.failed = error
+            if isinstance(error, NotAdmitted):
+                question.refused_by.append(chosen)
         else:
             requests = question.sent + answer.requests
             return msgspec.structs.replace(answer, requests=requests, deployment=chosen.name, provider=chosen.provider)
@@ -165,9 +172,10 @@ class Router:
             NotAdmitted: none takes anything from us.
             ModelUnavailable: none has answered of late, and waiting longer would hold up whoever asks.
         """
-        while rests := min(one.rests_for() for one in self.deployments):
+        left = self._left_for(question)
+        while rests := min(one.rests_for() for one in left):
             self._raise_if_barred()
-            if min(one.throttled_for() for one in self.deployments):
+            if min(one.throttled_for() for one in left):
                 if rests > question.until - self._clock():
                     raise ModelBusy(f"{self.name} wants to be left alone for {rests:.1f} s", retry_after_seconds=rests)
             else:
@@ -184,7 +192,12 @@ class Router:
                 retry_after_seconds=question.held_for,
             )
         self._raise_if_barred()
+        if isinstance(question.failed, NotAdmitted) and not self._left_for(question):
+            return question.failed
         return _TryAgain(self._unavailable(question))
+
+    def _left_for(self, question: _Question) -> list[Deployment]:
+        return [one for one in self.deployments if one not in question.refused_by]
 
     def _raise_if_barred(self) -> None:
         refusals = [one.refusal for one in self.deployments]

@@ -7,7 +7,9 @@ from healing_eval.gateway.breaker import (
     FAILURES_IN_A_ROW,
     FIRST_PAUSE_SECONDS,
     LONGEST_BARRED_SECONDS,
+    LONGEST_PAUSE_ALONE_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    REFUSALS_IN_A_ROW,
     Breaker,
 )
 
@@ -82,11 +84,11 @@ def test_whoever_gave_the_try_back_lets_the_next_one_try() -> None:
     assert breaker.opens_in() == 0.0
 
 
-def test_one_refusal_of_us_opens_it_for_longer() -> None:
+def test_refusals_of_us_open_it_for_longer_and_a_single_one_does_not() -> None:
     clock = Clock()
     breaker = Breaker(clock)
 
-    assert breaker.bar()
+    assert [breaker.bar() for _ in range(REFUSALS_IN_A_ROW)] == [False, False, True]
 
     pauses = list[float]()
     for _ in range(4):
@@ -95,3 +97,18 @@ def test_one_refusal_of_us_opens_it_for_longer() -> None:
         breaker.begin()
         assert not breaker.bar()
     assert pauses == [BARRED_SECONDS, 2 * BARRED_SECONDS, 4 * BARRED_SECONDS, LONGEST_BARRED_SECONDS]
+
+
+def test_where_nobody_else_could_be_asked_it_is_found_out_sooner() -> None:
+    clock = Clock()
+    breaker = Breaker(clock, LONGEST_PAUSE_ALONE_SECONDS)
+    pauses = list[float]()
+    for _ in range(FAILURES_IN_A_ROW):
+        breaker.fail()
+    for _ in range(5):
+        pauses.append(breaker.opens_in())
+        clock.now += pauses[-1]
+        breaker.begin()
+        breaker.fail()
+
+    assert pauses == [1, 2, 4, 4, 4]

@@ -13,8 +13,8 @@ import pytest
 import stamina
 
 from healing_eval.errors import ModelBusy, ModelError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
-from healing_eval.gateway.breaker import FAILURES_IN_A_ROW
-from healing_eval.gateway.deployment import LONGEST_PAUSE_SECONDS, Deployment
+from healing_eval.gateway.breaker import FAILURES_IN_A_ROW, REFUSALS_IN_A_ROW
+from healing_eval.gateway.deployment import LONGEST_THROTTLED_SECONDS, Deployment
 from healing_eval.gateway.patience import FIRST_SECONDS, Patience
 from healing_eval.gateway.router import ROUNDS, Router
 from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatModel, ChatRequest
@@ -115,18 +115,28 @@ async def test_a_key_that_was_revoked_is_left_alone() -> None:
     answers = [await pool.ask(QUESTION) for _ in range(50)]
 
     assert {answer.deployment for answer in answers} == {"d1"}
-    assert len(revoked.asked) == 1
+    assert len(revoked.asked) == REFUSALS_IN_A_ROW
 
 
 async def test_if_none_takes_anything_from_us_each_question_hears_why_at_once() -> None:
     servers = Server("openai:m", BARRED), Server("openai:m", BARRED)
     pool = router(*servers)
-    for _ in range(3):
+    for _ in range(6):
         with pytest.raises(NotAdmitted, match="this key was revoked") as caught:
             await pool.ask(QUESTION)
         assert caught.value.status == 401
 
-    assert [len(server.asked) for server in servers] == [1, 1]
+    assert [len(server.asked) for server in servers] == [REFUSALS_IN_A_ROW] * 2
+
+
+async def test_a_text_that_is_refused_like_a_key_shuts_out_nobody_else() -> None:
+    """As by a guard before the server, which answers 403 to what looks like an attack."""
+    servers = [Server("openai:m", BARRED, None), Server("openai:m", BARRED, None)]
+    pool = router(*servers)
+    with pytest.raises(NotAdmitted):
+        await pool.ask(QUESTION)
+
+    assert [(await pool.ask(QUESTION)).text for _ in range(4)] == ["yes"] * 4
 
 
 @pytest.mark.parametrize("error", [ModelRefused("too long"), UnreadableVerdict("no JSON", raw_answer="?")])
@@ -194,7 +204,7 @@ async def test_a_longer_pause_holds_the_question_back_without_a_failure() -> Non
 
     for one in held:
         assert isinstance(one, ModelBusy)
-        assert LONGEST_PAUSE_SECONDS - 1 < one.retry_after_seconds <= LONGEST_PAUSE_SECONDS
+        assert LONGEST_THROTTLED_SECONDS - 1 < one.retry_after_seconds <= LONGEST_THROTTLED_SECONDS
     assert len(server.asked) == 1
 
 

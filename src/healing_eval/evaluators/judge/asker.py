@@ -81,6 +81,7 @@ class Asker:
     ) -> None:
         self.model = model
         self._rubric = rubric
+        self._prompt_version = rubric.version
         self._options = options
         self._timeout_seconds = setup.model_timeout_seconds
         self._wait_seconds = setup.model_wait_seconds
@@ -98,12 +99,12 @@ class Asker:
 
     def _asked_as(self) -> bytes:
         """Make a digest of all that an answer depends on, but for the conversation."""
-        parts = (self._rubric.version, models_of(self.model), self._options.max_output_tokens, self._several)
+        parts = (self._prompt_version, models_of(self.model), self._options.max_output_tokens, self._several)
         return blake2b(msgspec.json.encode((parts, self._schema)), digest_size=24).digest()
 
     async def ask(self, conversation: Conversation, facts: Line | None) -> Asked:
         """Ask about a conversation, unless it was found out before; failures are results, not exceptions."""
-        use = Use(prompt_version=self._rubric.version)
+        use = Use(prompt_version=self._prompt_version)
         shown = self._show(conversation, facts)
         try:
             if self._recall is None:

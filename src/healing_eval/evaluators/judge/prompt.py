@@ -78,11 +78,9 @@ def write_prompt_for_several(rubric: Rubric, shown: Sequence[Shown], new_nonce: 
 def _blocks(shown: Sequence[Shown], new_nonce: Callable[[], str]) -> list[Block]:
     """Fence each conversation with a nonce that stands in none of them."""
     blocks = [fence(one.lines, new_nonce) for one in shown]
-    everything = "\n".join(block.text.partition("\n")[2].rpartition("\n")[0] for block in blocks)
-    nonces = {block.nonce for block in blocks}
-    if len(nonces) < len(blocks) or any(nonce in everything for nonce in nonces):
-        return _blocks(shown, new_nonce)
-    return blocks
+    everything = "\n".join([block.text for block in blocks])
+    # Each stands twice in the tags of its own block.
+    return blocks if all(everything.count(block.nonce) == 2 for block in blocks) else _blocks(shown, new_nonce)
 
 
 def _left_out(shown: Shown) -> list[str]:
