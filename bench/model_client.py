@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.model_client [--calls 4000] [--rounds 3] [--json]
 
 A fake model in a process of its own answers each prompt of the judge (6 kB) after 30 ms. CPU milliseconds a call of the
-process that asks, by provider and by how many calls are under way at once, after a first thousand calls.
+process that asks, by provider and by how many calls are under way at once, after a first thousand calls; and the same
+through what evaluators really ask, a router in front of three deployments.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from healing_eval import plugins
 from healing_eval.cli.loops import run_fast
 from healing_eval.evaluators.judge.prompt import answer_schema
 from healing_eval.evaluators.judge.rubric import load_rubric
+from healing_eval.gateway.deployment import Deployment
+from healing_eval.gateway.priced import priced_model
+from healing_eval.gateway.prices import Prices
+from healing_eval.gateway.rates import Rates
+from healing_eval.gateway.router import Router
 from healing_eval.ports.chat_model import ChatMessage, ChatModel, ChatRequest
 from healing_eval.testing.servers.process import free_port, wait_until_ready
 
@@ -81,10 +87,27 @@ async def measure(calls: int, rounds: int, found: dict[str, list[float]]) -> Non
     with fake_model() as environment:
         for provider in PROVIDERS:
             model = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider)).create("fake", environment)
-            for concurrency in CONCURRENCY:
-                name = f"{provider}, {concurrency} at once"
-                found[name] = [await cpu_ms(model, asked, calls, concurrency) for _ in range(rounds)]
-            await model.close()
+            await _measure_one(provider, model, asked, calls, rounds, found)
+        await _measure_one("a pool of three", pool_of_three(environment), asked, calls, rounds, found)
+
+
+async def _measure_one(
+    title: str, model: ChatModel, asked: ChatRequest, calls: int, rounds: int, found: dict[str, list[float]]
+) -> None:
+    for concurrency in CONCURRENCY:
+        name = f"{title}, {concurrency} at once"
+        found[name] = [await cpu_ms(model, asked, calls, concurrency) for _ in range(rounds)]
+    await model.close()
+
+
+def pool_of_three(environment: Mapping[str, str]) -> ChatModel:
+    """Make what evaluators ask: three openai deployments that answer for each other, with prices."""
+    provider = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, "openai"))
+    prices = {"openai:fake": Rates(input_dollars=1.0, output_dollars=2.0)}
+    clients = [provider.create("fake", environment) for _ in range(3)]
+    priced = [priced_model(client, Prices(client.name, client.base_url, prices)) for client in clients]
+    deployments = [Deployment(f"site-{place}", model) for place, model in enumerate(priced)]
+    return cast("ChatModel", Router("pool", deployments))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,13 @@ from bench.production.rows import Plan, Row, sustained
 PARTS = ("judges", "repeats", "faults")
 MODEL_MS = 800
 THREE = {"HEALING_EVAL_MODELS": json.dumps(dict.fromkeys(JUDGES, "openai:bench-1"))}
-TEN = {"HEALING_EVAL_EVALUATORS": json.dumps({name: {"conversations_per_prompt": 10} for name in JUDGES})}
+TEN = {"conversations_per_prompt": 10}
+
+
+def _options(each: Mapping[str, object]) -> dict[str, str]:
+    return {"HEALING_EVAL_EVALUATORS": json.dumps(dict.fromkeys(JUDGES, each))}
+
+
 ROWS = (
     Row(
         "ten",
@@ -34,11 +41,19 @@ ROWS = (
         "conv/min",
         60_000,
         100_000,
-        partial(sustained, model_delay_ms=MODEL_MS, settings=THREE | TEN),
+        partial(sustained, model_delay_ms=MODEL_MS, settings=THREE | _options(TEN)),
+    ),
+    Row(
+        "ten-untold",
+        "the same, judges are not told what checks found",
+        "conv/min",
+        60_000,
+        100_000,
+        partial(sustained, model_delay_ms=MODEL_MS, settings=THREE | _options(TEN | {"with_checks": False})),
     ),
     Row(
         "one",
-        "the same, one in a prompt",
+        "the first, one in a prompt",
         "conv/min",
         20_000,
         20_000,

@@ -46,16 +46,21 @@ class Recall:
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncGenerator[Remembered | None]:
-        """Give what is known; None: whoever gets that finds it out, while others with the same question wait."""
-        while (other := self._asking.get(question.key)) is not None:
+        """Give what is known; None: whoever gets that finds it out, while others with the same question wait.
+
+        They wait once: if then it is still not known, as after a failure, all of them ask side by side.
+        """
+        done = asyncio.Event()
+        other = self._asking.setdefault(question.key, done)
+        if other is not done:
             await other.wait()
-        done = self._asking[question.key] = asyncio.Event()
         try:
             value = await self._look_up.do(None, question.key)
             yield None if value is None else unpack(value, question.form)
         finally:
-            del self._asking[question.key]
             done.set()
+            if other is done:
+                del self._asking[question.key]
 
     async def keep(self, question: Question, remembered: Remembered) -> None:
         """Remember what was found out, unless it holds names that others would be told."""

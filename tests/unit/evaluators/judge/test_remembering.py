@@ -172,6 +172,19 @@ async def test_many_at_once_take_one_round_trip_and_the_same_among_them_one_call
     assert notebook.looked_up[0] == 21
 
 
+async def test_the_same_after_a_failure_is_asked_side_by_side(scripted: Scripted) -> None:
+    notebook, model = Notebook(), Slow(scripted(*[lambda _: "no JSON"] * 3, lambda answer: answer))
+    conversations = [booking(f"c{number}", "BK-11111") for number in range(6)]
+    task = asyncio.create_task(judged(model, notebook, *conversations))
+    await asyncio.sleep(0.02)
+    assert model.most == 1
+    model.go_on.set()
+    evaluations = await task
+
+    assert sum(isinstance(one.result, Failure) for one in evaluations) == 1
+    assert model.most == 5
+
+
 async def test_what_is_kept_and_cannot_be_read_is_asked_anew(scripted: Scripted) -> None:
     model, notebook = scripted(), Notebook()
     await judged(model, notebook, booking("a", "BK-11111"))
@@ -219,7 +232,12 @@ class Slow:
     def __init__(self, model: Any) -> None:
         self._model = model
         self.go_on = asyncio.Event()
+        self.most = self._now = 0
 
     async def ask(self, request: Any) -> Any:
+        self._now += 1
+        self.most = max(self.most, self._now)
         await self.go_on.wait()
+        await asyncio.sleep(0.01)
+        self._now -= 1
         return msgspec.structs.replace(await self._model.ask(request), model="slow")
