@@ -22,7 +22,7 @@ demo: setup ## evaluate about 300 sample conversations and print the report
 	@$(BIN)/healing-eval demo --exit
 
 test: setup $(VENV)/.servers ## run all tests, on real servers where they can be had
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 $(VENV)/.servers: $(VENV)/.ready tools/install-servers.sh
 	@if sh tools/install-servers.sh; then touch $@; fi

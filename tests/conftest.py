@@ -17,6 +17,8 @@ from healing_eval.testing.servers.redis import RedisServer
 
 Server = TypeVar("Server", bound=Process)
 
+os.environ.pop("COLUMNS", None)  # workers of pytest-xdist have it, and what is printed would be as narrow as that
+
 
 @pytest.fixture(autouse=True)
 def logging_as_at_the_start() -> Iterator[None]:
