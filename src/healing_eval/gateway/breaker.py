@@ -15,7 +15,7 @@ REFUSALS_IN_A_ROW = 3
 text must not shut out all others."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-LONGEST_PAUSE_ALONE_SECONDS = 4.0
+LONGEST_PAUSE_ALONE_SECONDS = 1.0
 """Where nobody else could be asked: the next question may be one that it answers."""
 LONGEST_BARRED_SECONDS = 300.0
 BARRED_SECONDS = 60.0
