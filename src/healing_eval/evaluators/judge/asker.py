@@ -99,7 +99,13 @@ class Asker:
 
     def _asked_as(self) -> bytes:
         """Make a digest of all that an answer depends on, but for the conversation."""
-        parts = (self._prompt_version, models_of(self.model), self._options.max_output_tokens, self._several)
+        parts = (
+            self._prompt_version,
+            models_of(self.model),
+            self._options.max_output_tokens,
+            self._several,
+            self._options.logprobs,
+        )
         return blake2b(msgspec.json.encode((parts, self._schema)), digest_size=24).digest()
 
     async def ask(self, conversation: Conversation, facts: Line | None) -> Asked:

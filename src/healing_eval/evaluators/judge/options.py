@@ -33,8 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     with_checks: bool = True
     """Whether the model is told what the deterministic checks have found."""
     logprobs: bool = False
-    """Whether the server is asked for the probability of each token, from which confidence is measured. It costs
-    about a millisecond of our own for each answer, and works with one conversation in a prompt."""
+    """Whether the server is asked for the probability of each token, from which confidence is measured. It makes
+    answers many times as long to read, and works with one conversation in a prompt."""
     combine: Literal["mean", "weighted", "vote", "cascade"] = "mean"
     """What is made of the answers of several models: the mean of their scores, the mean by `weights`, the majority, or
     a cascade that asks the next one only where those before were uncertain."""
