@@ -17,6 +17,7 @@ from healing_eval.gateway.batched import batched_model
 from healing_eval.gateway.remembered import RememberedResults
 from healing_eval.models import batch_sites_of, build_router, may_have_to_wait, models_of
 from healing_eval.pipeline.accounts import Accounts
+from healing_eval.pipeline.known import Known, KnownFacts
 from healing_eval.pipeline.traced import traced_evaluator, traced_model
 from healing_eval.ports.batch_work import BatchWork
 from healing_eval.ports.cache import Cache, Results
@@ -39,6 +40,8 @@ class Panel(msgspec.Struct, frozen=True):
     """Where results of those that ask are remembered; None if they are not."""
     accounts: Accounts | None = None
     """What budgets pay for; None if there are none."""
+    known: Known | None = None
+    """Where those that are told facts look first; None if nobody is told any."""
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -130,7 +133,9 @@ def build_panel(
     if tracer is not None:
         evaluators = tuple(traced_evaluator(one, tracer) for one in evaluators)
     rules = VerdictRules(weights, settings.verdict.fail_below, settings.verdict.min_measured_weight)
-    return Panel(evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache, accounts)
+    return Panel(
+        evaluators, rules, {name: asked for name, asked in models.items() if asked}, cache, accounts, parts.known
+    )
 
 
 def _is_wanted(loaded: type, settings: Settings) -> bool:
@@ -173,13 +178,15 @@ class _Parts:
         self._models = models
         self._cache = cache
         self._built: dict[str, Evaluator] = {}
+        self.known = Known()
 
     def build(self, name: str) -> Evaluator:
         if name not in self._built:
             loaded, models = self._classes[name], self._models.get(name, ())
             facts_from = str(getattr(loaded, "facts_from", None))
             tells = hasattr(self._classes.get(facts_from), "facts")
-            checks = cast("Checks", self.build(facts_from)) if models and tells else None
+            found_by = cast("Checks", self.build(facts_from)) if models and tells else None
+            checks = None if found_by is None else KnownFacts(found_by, self.known)
             results = build_results(self._settings, self._cache, name) if models else None
             setup = self._setup(name, models, checks, results)
             self._built[name] = _create(loaded, name, setup)

@@ -17,6 +17,9 @@ Severity = Literal["info", "warning", "error", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
 """From mild to grave."""
 
+SUSPICION = "suspected_injection"
+"""The one type that is no defect yet."""
+
 
 class IssueType(msgspec.Struct, frozen=True):
     """A kind of defect."""
@@ -38,7 +41,7 @@ _ROWS: tuple[tuple[str, Severity, str], ...] = (
     ("tool_failure", "warning", "A tool call ended in an error."),
     ("loop", "error", "The agent went round in circles: the same steps, three times or more."),
     ("early_exit", "warning", "The conversation ended before the agent answered."),
-    ("suspected_injection", "info", "A turn reads like orders to a model; for people to look at, in no score."),
+    (SUSPICION, "info", "A turn reads like orders to a model; for people to look at, in no score."),
     # tool_call
     ("unknown_tool", "error", "The agent called a tool it was not given."),
     ("malformed_arguments", "error", "The arguments of a call are no JSON object."),

@@ -16,6 +16,7 @@ from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
+from healing_eval.pipeline.known import Known, read_found
 from healing_eval.pipeline.retries import Retries, only_waits
 from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
@@ -34,6 +35,8 @@ class Lane(msgspec.Struct, frozen=True):
     tracer: Tracer | None = None
     paid: tuple[str, ...] = ()
     """Those of the evaluators that ask a model."""
+    known: Known | None = None
+    """Where what other lanes have found out is noted; None if nobody here is told of it."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -77,48 +80,59 @@ class Closer:
             BackendError: the ledger failed; whatever was not yielded has to be tried again.
         """
         lane = self._lane
-        outstanding = {one.revision_key: one for one in await self._ledger.load_outstanding(keys, lane.name)}
-        settled = [key for key in keys if key not in outstanding]
+        outstanding = await self._ledger.load_outstanding(keys, lane.name)
+        waiting = {one.revision_key for one in outstanding}
+        settled = [key for key in keys if key not in waiting]
         if settled:
             yield Step(settled)
         if not lane.evaluators:  # nobody has anything to say here any more
-            yield await self._stored([LaneResult(key, ()) for key in outstanding])
+            yield await self._stored([LaneResult(key, ()) for key in waiting])
             return
-        read: list[_Read] = []
-        for stored in outstanding.values():
-            conversation = _read(stored)
-            if conversation is None:
-                await self._ledger.fail([stored.revision_key], lane.name, "the stored body cannot be read")
-                yield Step([stored.revision_key], failed=1)
-            else:
-                read.append((stored.revision_key, conversation))
-        kept = await self._kept(list(outstanding.values()))
+        read, unreadable = _read_all(outstanding)
+        if unreadable:
+            await self._ledger.fail(unreadable, lane.name, "the stored body cannot be read")
+            yield Step(unreadable, failed=len(unreadable))
+        kept = await self._recall(outstanding, read)
         for evaluators, some in _by_what_is_missing(lane, read, kept):
-            if not evaluators:
-                yield await self._stored([_joined(lane, key, (), kept) for key, _ in some])
-                continue
-            conversations = [conversation for _, conversation in some]
-            async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
-                async for group in groups:
-                    results = [_joined(lane, some[index][0], found, kept) for index, found in group]
-                    await self._retries.recall(results)
-                    final, postponed = _sorted_out(results, self._retries)
-                    if postponed:
-                        waiting = set(postponed)
-                        pending = sum(one.revision_key in waiting and only_waits(one.evaluations) for one in results)
-                        yield Step(postponed=postponed, pending=pending)
-                    if final:
-                        yield await self._stored(final)
+            async with aclosing(self._evaluate(evaluators, some, kept)) as steps:
+                async for step in steps:
+                    yield step
 
-    async def _kept(self, outstanding: Sequence[StoredRevision]) -> _Kept:
-        """Give what need not be made again: of earlier tries, and what was paid before the lane was opened again.
+    async def _evaluate(
+        self, evaluators: Sequence[Evaluator], some: Sequence[_Read], kept: _Kept
+    ) -> AsyncGenerator[Step, None]:
+        """Evaluate what waits for the same evaluators, and store it or have it tried again."""
+        if not evaluators:
+            yield await self._stored([_joined(self._lane, key, (), kept) for key, _ in some])
+            return
+        conversations = [conversation for _, conversation in some]
+        async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
+            async for group in groups:
+                results = [_joined(self._lane, some[index][0], found, kept) for index, found in group]
+                await self._retries.recall(results)
+                final, postponed = _sorted_out(results, self._retries)
+                if postponed:
+                    again = set(postponed)
+                    pending = sum(one.revision_key in again and only_waits(one.evaluations) for one in results)
+                    yield Step(postponed=postponed, pending=pending)
+                if final:
+                    yield await self._stored(final)
 
-        Only of lanes with several evaluators that ask a model: one alone was opened again since it had not measured.
+    async def _recall(self, outstanding: Sequence[StoredRevision], read: Sequence[_Read]) -> _Kept:
+        """Read what need not be found out again: give what is this lane's own, and note what its judges are told.
+
+        Of its own evaluators only where several ask a model: one alone was opened again since it had not measured.
         """
-        paid = self._lane.paid
-        measured = await self._ledger.measured(outstanding, paid) if len(paid) > 1 else {}
-        tried = {key: self._retries.kept(key) for key in (one.revision_key for one in outstanding)}
-        return {key: (*measured.get(key, ()), *before) for key, before in tried.items()}
+        lane = self._lane
+        own = lane.paid if len(lane.paid) > 1 else ()
+        told = lane.known.asked_for if lane.known is not None else ()
+        found = await read_found(self._ledger, outstanding, own, told)
+        if lane.known is not None:
+            for key, conversation in read:
+                lane.known.note(conversation, found.get(key, {}))
+        paid_for = [one for one in outstanding if not found.get(one.revision_key, {}).keys().isdisjoint(own)]
+        measured = await self._ledger.measured(paid_for, own) if paid_for else {}
+        return {key: (*measured.get(key, ()), *self._retries.kept(key)) for key, _ in read}
 
     async def end(self) -> None:
         """Break off a transaction that those who waited for it have given up."""
@@ -174,6 +188,13 @@ def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], kep
     """Add what was kept, in the order of the lane's evaluators."""
     found = {one.evaluator: one for one in (*kept[key], *evaluations)}
     return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
+
+
+def _read_all(outstanding: Sequence[StoredRevision]) -> tuple[list[_Read], list[RevisionKey]]:
+    """Read stored bodies again, and name those that cannot be."""
+    every = [(one.revision_key, _read(one)) for one in outstanding]
+    unreadable = [key for key, conversation in every if conversation is None]
+    return [(key, conversation) for key, conversation in every if conversation is not None], unreadable
 
 
 def _read(stored: StoredRevision) -> Conversation | None:

@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
-from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Evaluation, Issue
+from healing_eval.domain.conversation import Conversation, TurnId
+from healing_eval.domain.evaluation import Evaluation
+from healing_eval.domain.issue_types import Severity
 from healing_eval.ports.cache import Results
 from healing_eval.ports.chat_model import ChatModel
 
@@ -38,13 +39,34 @@ class EvaluatorSetup(msgspec.Struct, frozen=True):
     """`batch`: its questions may wait for a day, and each is to say so and to have a key."""
 
 
+class Fact(Protocol):
+    """What of an issue others are told."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def severity(self) -> Severity: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def turn_id(self) -> TurnId | None: ...
+
+
 class Checks(Protocol):
     """What a deterministic evaluator has besides, if others are to be told what it finds."""
 
+    name: str
     version: str
 
-    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
-        """Give what it finds; None if it has no opinion on the conversation."""
+    def facts(self, conversation: Conversation) -> Sequence[Fact] | None:
+        """Find them; None if it has no opinion on the conversation."""
+        ...
+
+    def facts_in(self, issues: Sequence[Fact]) -> Sequence[Fact]:
+        """Give those of the issues it found that are facts; what it only suspects is none."""
         ...
 
 

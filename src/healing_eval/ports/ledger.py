@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import msgspec
 
 from healing_eval.domain.annotation import Annotation
+from healing_eval.domain.conversation import TurnId
 from healing_eval.domain.evaluation import Evaluation, Verdict
+from healing_eval.domain.issue_types import Severity
 from healing_eval.domain.month import Month
 from healing_eval.domain.query import ConversationFilter, EvaluationQuery, Page
 from healing_eval.domain.revision import (
@@ -36,6 +38,24 @@ class LaneResult(msgspec.Struct, frozen=True):
 
     revision_key: RevisionKey
     evaluations: tuple[Evaluation, ...]
+
+
+class FoundIssue(msgspec.Struct, frozen=True):
+    """What of an issue others are told: a `Fact`."""
+
+    type: str
+    severity: Severity
+    description: str
+    turn_id: TurnId | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What an evaluator found last in a revision, scores aside."""
+
+    version: str
+    """The evaluator's."""
+    status: Literal["measured", "abstained", "failed"]
+    issues: tuple[FoundIssue, ...] = ()
 
 
 class EvaluatedRevision(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +227,12 @@ class Ledger(Protocol):
         self, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
     ) -> dict[RevisionKey, list[Evaluation]]:
         """Give what these evaluators have measured of these revisions; only those of which something is."""
+        ...
+
+    async def found(
+        self, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
+    ) -> dict[RevisionKey, dict[str, Found]]:
+        """Give what each of these evaluators found last in these revisions; only those that are done."""
         ...
 
     async def mean_cost(self, project: str, evaluator: str) -> MeanCost:

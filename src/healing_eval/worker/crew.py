@@ -46,7 +46,7 @@ async def run_crew(
             evaluators = panel.on_lane(name)
             paid = tuple(one.name for one in evaluators if panel.asks_a_model(one))
             worker = LaneWorker(
-                Lane(name, evaluators, panel.rules, tracer, paid),
+                Lane(name, evaluators, panel.rules, tracer, paid, panel.known if paid else None),
                 services.ledger,
                 services.stream,
                 _pace(services.settings.worker, slice_seconds, asks_model=bool(paid)),

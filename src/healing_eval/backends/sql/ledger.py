@@ -21,7 +21,7 @@ from healing_eval.backends.sql.feedback import append_annotations, list_annotati
 from healing_eval.backends.sql.lanes import LaneBits
 from healing_eval.backends.sql.months import Months, delete_conversations
 from healing_eval.backends.sql.query import find_heads, find_verdicts
-from healing_eval.backends.sql.read import list_evaluations, load_revisions
+from healing_eval.backends.sql.read import list_evaluations, list_found, load_revisions
 from healing_eval.backends.sql.rows import of_revisions, read_verdict, revision_key, span_of
 from healing_eval.backends.sql.tables import IS_OUTSTANDING, conversations, revisions, verdicts
 from healing_eval.domain.annotation import Annotation
@@ -42,6 +42,7 @@ from healing_eval.ports.archive import Part, Row
 from healing_eval.ports.ledger import (
     Decide,
     EvaluatedRevision,
+    Found,
     Gap,
     GapQuery,
     LaneResult,
@@ -166,6 +167,14 @@ class SqlLedger:
             return {}
         async with self._database.read() as connection:
             return await list_measured(connection, revisions, evaluators)
+
+    async def found(
+        self, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
+    ) -> dict[RevisionKey, dict[str, Found]]:
+        if not (revisions and evaluators):
+            return {}
+        async with self._database.look() as connection:
+            return await list_found(connection, revisions, evaluators)
 
     async def mean_cost(self, project: str, evaluator: str) -> MeanCost:
         async with self._database.patient() as connection:

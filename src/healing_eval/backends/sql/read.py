@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.bulk import raw_connection
@@ -19,11 +19,14 @@ from healing_eval.backends.sql.rows import (
     read_evaluation,
     read_issue,
     revision_key,
+    span_of,
+    turn_id_of,
 )
 from healing_eval.backends.sql.tables import conversations, evaluations, issues, revisions
 from healing_eval.domain.evaluation import Evaluation, Issue
 from healing_eval.domain.revision import RevisionKey, StoredRevision
 from healing_eval.formats.prefix import join
+from healing_eval.ports.ledger import Found, FoundIssue
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything was accepted."""
@@ -50,24 +53,30 @@ async def load_revisions(
     """
     raw = raw_connection(connection)
     if raw is not None:
-        links = await _links_by_arrays(raw, keys, lane_bit)
+        links, lanes = await _links_by_arrays(raw, keys, lane_bit)
     else:
-        wanted = keys if lane_bit is None else await _outstanding(connection, keys, lane_bit)
-        links = await _links(connection, wanted)
+        lanes = {} if lane_bit is None else await _outstanding(connection, keys, lane_bit)
+        links = await _links(connection, keys if lane_bit is None else list(lanes))
     chains: dict[RevisionKey, list[_Link]] = defaultdict(list)
     for link in links:
         chains[RevisionKey(link.conversation_key, link.wanted_revision)].append(link)
-    return [_assemble(key, chains[key]) for key in dict.fromkeys(keys) if key in chains]
+    busy = {key for key, mask in lanes.items() if lane_bit is not None and mask & ~lane_bit}
+    return [_assemble(key, chains[key], key in busy) for key in dict.fromkeys(keys) if key in chains]
 
 
-async def _outstanding(connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int) -> list[RevisionKey]:
+_Lanes = dict[RevisionKey, int]
+"""Of revisions, the bits of the lanes that have not finished."""
+
+
+async def _outstanding(connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int) -> _Lanes:
     heads = conversations.c
     of_these = of_revisions(connection, conversations, keys)
     found = await connection.execute(
-        select(heads.conversation_key, heads.revision).where(of_these, heads.outstanding.bitwise_and(lane_bit) != 0)
+        select(heads.conversation_key, heads.revision, heads.outstanding).where(
+            of_these, heads.outstanding.bitwise_and(lane_bit) != 0
+        )
     )
-    waiting = {revision_key(row) for row in found}
-    return [key for key in keys if key in waiting]
+    return {revision_key(row): row.outstanding for row in found}
 
 
 async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[_Link]:
@@ -75,21 +84,22 @@ async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> li
     return [_Link(*row) for row in found]
 
 
-async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None) -> list[_Link]:
+async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None) -> tuple[list[_Link], _Lanes]:
     """Do all of it in statements that are written once: the workers load every batch by them."""
     heads = {row["conversation_key"]: row for row in await raw.fetch(_HEADS, [key.conversation_key for key in keys])}
     wanted = [key for key in keys if key.conversation_key in heads]
     if lane_bit is not None:
         wanted = [key for key in wanted if _waits_for(lane_bit, key, heads[key.conversation_key])]
     if not wanted:
-        return []
+        return [], {}
     theirs = [heads[key.conversation_key] for key in wanted]
     # Of an earlier revision it is not known when it was accepted; hardly anybody asks for one.
     outdated = any(key.revision != head["revision"] for key, head in zip(wanted, theirs, strict=True))
     first = BEGINNING if outdated else min(head["whole_accepted_at"] for head in theirs)
     last = max(head["accepted_at"] for head in theirs)
     arrays = [key.conversation_key for key in wanted], [key.revision for key in wanted]
-    return [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *arrays, first, last)]
+    links = [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *arrays, first, last)]
+    return links, {key: head["outstanding"] for key, head in zip(wanted, theirs, strict=True)}
 
 
 def _waits_for(lane_bit: int, key: RevisionKey, head: Any) -> bool:
@@ -132,7 +142,7 @@ ORDER BY wanted.conversation_key, wanted.revision, link.revision
 """
 
 
-def _assemble(key: RevisionKey, chain: Sequence[_Link]) -> StoredRevision:
+def _assemble(key: RevisionKey, chain: Sequence[_Link], others_at_work: bool) -> StoredRevision:
     body = chain[0].body
     for link in chain[1:]:
         body = join(body, link.body)
@@ -144,6 +154,7 @@ def _assemble(key: RevisionKey, chain: Sequence[_Link]) -> StoredRevision:
         accepted_at=last.accepted_at,
         complete=last.complete,
         body=body,
+        others_at_work=others_at_work,
     )
 
 
@@ -181,3 +192,69 @@ async def _runs(
 
 def _run(row: AnyRow) -> Row:
     return row.conversation_key, row.revision, row.evaluator, row.version
+
+
+async def list_found(
+    connection: AsyncConnection, revisions: Sequence[StoredRevision], evaluators: Sequence[str]
+) -> dict[RevisionKey, dict[str, Found]]:
+    """List what each evaluator found last in these revisions."""
+    keys, span = [one.revision_key for one in revisions], span_of(one.accepted_at for one in revisions)
+    runs = await _rows(connection, _RUNS, keys, span, evaluators)
+    done = list(dict.fromkeys(RevisionKey(*row[:2]) for row in runs))
+    if not done:
+        return {}
+    defects: dict[Row, list[FoundIssue]] = defaultdict(list)
+    for row in await _rows(connection, _DEFECTS, done, span, evaluators):
+        kind, severity, description, turn_id, is_number = row[4:]
+        defects[row[:4]].append(FoundIssue(kind, severity, description, turn_id_of(turn_id, is_number)))
+    found: dict[RevisionKey, dict[str, Found]] = {key: {} for key in done}
+    for *run, status in runs:
+        key, revision, evaluator, version = run
+        found[RevisionKey(key, revision)][evaluator] = Found(version, status, tuple(defects.get(tuple(run), ())))
+    return found
+
+
+class _Asked(NamedTuple):
+    """The same question about revisions, once for every database, and once as the workers ask it of PostgreSQL."""
+
+    of: Table
+    statement: Select[Any]
+    by_arrays: str
+
+
+async def _rows(
+    connection: AsyncConnection, asked: _Asked, keys: Sequence[RevisionKey], span: Span, evaluators: Sequence[str]
+) -> Sequence[AnyRow]:
+    raw = raw_connection(connection)
+    if raw is not None:
+        arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
+        return cast("Sequence[AnyRow]", await raw.fetch(asked.by_arrays, *arrays, *span, evaluators))
+    theirs = of_revisions(connection, asked.of, keys, span) & asked.of.c.evaluator.in_(evaluators)
+    return (await connection.execute(asked.statement.where(theirs))).tuples().all()
+
+
+_RUN = ("conversation_key", "revision", "evaluator", "version")
+_RUNS = _Asked(
+    evaluations,
+    select(*(evaluations.c[name] for name in (*_RUN, "status"))).order_by(evaluations.c.evaluated_at),
+    """
+SELECT said.conversation_key, said.revision, said.evaluator, said.version, said.status
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN evaluations AS said USING (conversation_key, revision)
+WHERE said.accepted_at BETWEEN $3 AND $4 AND said.evaluator = ANY($5::text[])
+ORDER BY said.evaluated_at
+""",
+)
+_TOLD = ("type", "severity", "description", "turn_id", "turn_id_is_number")
+_DEFECTS = _Asked(
+    issues,
+    select(*(issues.c[name] for name in (*_RUN, *_TOLD))).order_by(issues.c.ordinal),
+    """
+SELECT found.conversation_key, found.revision, found.evaluator, found.version,
+    found.type, found.severity, found.description, found.turn_id, found.turn_id_is_number
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN issues AS found USING (conversation_key, revision)
+WHERE found.accepted_at BETWEEN $3 AND $4 AND found.evaluator = ANY($5::text[])
+ORDER BY found.ordinal
+""",
+)

@@ -226,8 +226,9 @@ def _turn_columns(turn_id: TurnId | None) -> tuple[str | None, bool | None]:
     return (str(turn_id), True) if isinstance(turn_id, int) else (storable(turn_id), False)
 
 
-def _turn_id(row: AnyRow) -> TurnId | None:
-    return int(row.turn_id) if row.turn_id_is_number else row.turn_id
+def turn_id_of(text: str | None, is_number: bool | None) -> TurnId | None:
+    """Read a turn's id from its two columns."""
+    return int(text) if is_number and text is not None else text
 
 
 def read_evaluation(row: AnyRow, issues: Sequence[Issue]) -> Evaluation:
@@ -277,7 +278,7 @@ def read_issue(row: AnyRow) -> Issue:
         severity=row.severity,
         description=row.description,
         signature=row.signature,
-        turn_id=_turn_id(row),
+        turn_id=turn_id_of(row.turn_id, row.turn_id_is_number),
         tool_name=row.tool_name,
         argument=row.argument,
         evidence=row.evidence,
@@ -295,7 +296,7 @@ def read_annotation(row: AnyRow) -> Annotation:
         type=row.type,
         label=row.label,
         annotator_id=row.annotator_id,
-        turn_id=_turn_id(row),
+        turn_id=turn_id_of(row.turn_id, row.turn_id_is_number),
         confidence=row.confidence,
         notes=row.notes,
         created_at=row.created_at,

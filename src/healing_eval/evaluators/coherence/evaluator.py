@@ -13,7 +13,7 @@ from healing_eval.evaluators.coherence.options import Options, read_options
 from healing_eval.evaluators.coherence.scores import scores
 from healing_eval.evaluators.options import version_of
 from healing_eval.evaluators.rules import judge_each
-from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.ports.evaluator import EvaluatorSetup, Fact
 
 CODE_VERSION = "2"
 """Raise it whenever the same conversation may be judged differently."""
@@ -45,9 +45,13 @@ class Coherence:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
-    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+    def facts(self, conversation: Conversation) -> Sequence[Fact] | None:
         """Give what its checks find."""
         return None if self.inapplicable(conversation) else tuple(_found_by(Context(conversation, self.options)))
+
+    def facts_in(self, issues: Sequence[Fact]) -> Sequence[Fact]:
+        """All it finds are facts."""
+        return issues
 
     def judge(self, conversation: Conversation) -> Findings:
         """Run every check on one conversation with a user turn and an assistant turn.

@@ -7,6 +7,7 @@ from typing import Self
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Findings, Issue, score_of
+from healing_eval.domain.issue_types import SUSPICION
 from healing_eval.evaluators.heuristic import completeness, form, latency, repetition, tool_failures
 from healing_eval.evaluators.heuristic.context import Context, read_context
 from healing_eval.evaluators.heuristic.injection import suspected
@@ -14,7 +15,7 @@ from healing_eval.evaluators.heuristic.options import Options, compile_pattern, 
 from healing_eval.evaluators.heuristic.scores import scores
 from healing_eval.evaluators.options import version_of
 from healing_eval.evaluators.rules import judge_each
-from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.ports.evaluator import EvaluatorSetup, Fact
 
 CODE_VERSION = "3"
 """Raise it whenever the same conversation may be judged differently."""
@@ -53,9 +54,13 @@ class Heuristic:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
-    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
-        """Give what its checks find; what is only suspected is no fact."""
+    def facts(self, conversation: Conversation) -> Sequence[Fact] | None:
+        """Give what its checks find."""
         return self._check(conversation)[1] if conversation.evaluable else None
+
+    def facts_in(self, issues: Sequence[Fact]) -> Sequence[Fact]:
+        """Leave out what is only suspected."""
+        return [one for one in issues if one.type != SUSPICION]
 
     def _check(self, conversation: Conversation) -> tuple[Context, list[Issue]]:
         context = read_context(conversation, self.options, self._patterns)

@@ -14,6 +14,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.evaluation import Issue, issue
+from healing_eval.domain.issue_types import SUSPICION
 from healing_eval.evaluators.heuristic.injection_signs import SUSPECTED_FROM, may_be_suspected, signs_of
 
 MOST_TURNS = 5
@@ -33,7 +34,7 @@ def suspected(conversation: Conversation) -> Iterator[Issue]:
         found = signs_of(text)
         if found.weight >= SUSPECTED_FROM:
             yield issue(
-                "suspected_injection",
+                SUSPICION,
                 f"The turn may hold orders to a model ({', '.join(found.names)}).",
                 turn_id=turn.turn_id,
                 evidence=found.evidence,

@@ -167,7 +167,7 @@ class Asker:
             read = read_answer(answer.text, criteria=self._rubric.criteria, nonce=nonce)
         except UnreadableVerdict as error:
             return failure_of(error), None
-        grounded = ground(read, shown.window.turns, _remarks(shown.window))
+        grounded = ground(read, shown.window.passages, _remarks(shown.window))
         if grounded.findings is None:
             false, quotes = grounded.false_quotes, grounded.quotes
             reason = f"{false} of {quotes} quotes stand in no such turn, too many to believe it"
@@ -193,7 +193,7 @@ class Asker:
             return None
 
     def _believe(self, read: Answer, shown: Shown, confidence: float | None) -> Findings | None:
-        findings = ground(read, shown.window.turns, _remarks(shown.window)).findings
+        findings = ground(read, shown.window.passages, _remarks(shown.window)).findings
         return None if findings is None else msgspec.structs.replace(findings, confidence=confidence)
 
     def _key(self, conversation: Conversation, shown: Shown, asking: int, problem: str) -> bytes | None:

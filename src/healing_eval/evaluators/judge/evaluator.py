@@ -29,7 +29,7 @@ from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, B
 from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Raise it whenever the same conversation may be judged differently."""
 
 NO_MODEL = "not measured: no model configured"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Issue
 from healing_eval.domain.issue_types import SEVERITIES
 from healing_eval.evaluators.judge.fence import Line, record_line
-from healing_eval.ports.evaluator import Checks
+from healing_eval.ports.evaluator import Checks, Fact
 
 MOST_FACTS = 20
 
@@ -25,6 +24,6 @@ def facts_about(conversation: Conversation, checks: Checks | None) -> Line | Non
     return record_line({"checks": [_record(one) for one in gravest_first[:MOST_FACTS]]})
 
 
-def _record(issue: Issue) -> dict[str, Any]:
+def _record(issue: Fact) -> dict[str, Any]:
     record = {"type": issue.type, "severity": issue.severity, "description": issue.description}
     return record if issue.turn_id is None else {"turn_id": issue.turn_id, **record}

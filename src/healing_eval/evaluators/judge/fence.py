@@ -8,9 +8,11 @@ and a server that reads the control tokens of its chat template wherever they st
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,9 +37,9 @@ _MAY_BE_CONTROL = ("INST]", "TOOLS]", "RESULTS]", "PROMPT]", "CALLS]")
 """Control tokens in square brackets, such as [INST] or [TOOL_CALLS]. Where JSON has a bracket outside a string, no such
 letters follow. The endings of those we know of are looked for first, which takes a tenth of the time."""
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_in_ascii = json.JSONEncoder(check_circular=False).encode
-_as_it_is = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+_quick = msgspec.json.Encoder().encode
+_in_ascii = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+_as_it_is = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 """Made once, since making one costs as much as writing a short record; what was read from JSON has no circles."""
 UNSHOWABLE = "[not shown: nested too deeply]"
 
@@ -57,26 +59,39 @@ class Block(msgspec.Struct, frozen=True):
     nonce: str
 
 
-def fence(lines: Sequence[Line], new_nonce: Callable[[], str]) -> Block:
-    """Put lines between tags with a nonce that none of them contains.
+def fence(conversations: Sequence[Sequence[Line]], new_nonce: Callable[[], str]) -> list[Block]:
+    """Put each conversation's lines between tags with a nonce of its own that stands in none of the lines.
 
     Args:
-        lines: made by `header_line` and `turn_line`.
+        conversations: lines made by `header_line`, `turn_line` and `record_line`.
         new_nonce: draws a fresh nonce of letters and digits at each call.
     """
-    body = "\n".join(line.text for line in lines)
-    nonce = new_nonce()
-    while nonce in body:
-        nonce = new_nonce()
-    return Block(f"<conversation-{nonce}>\n{body}\n</conversation-{nonce}>", nonce)
+    bodies = ["\n".join([line.text for line in lines]) for lines in conversations]
+    everything = "\n".join(bodies)
+    nonces = [new_nonce() for _ in bodies]
+    while not _tell_apart(nonces, everything):
+        nonces = [new_nonce() for _ in bodies]
+    return [
+        Block(f"<conversation-{nonce}>\n{body}\n</conversation-{nonce}>", nonce)
+        for nonce, body in zip(nonces, bodies, strict=True)
+    ]
 
 
-def header_line(conversation: Conversation, *, characters: int) -> Line:
-    """Write the agent's instructions and tools, each cut to so many characters."""
+def _tell_apart(nonces: Sequence[str], text: str) -> bool:
+    """Whether none stands in the text, or in another."""
+    together = "\n".join(nonces)
+    return all(together.count(nonce) == 1 and nonce not in text for nonce in nonces)
+
+
+def header_line(conversation: Conversation, *, characters: int | None = None) -> Line:
+    """Write the agent's instructions and tools; with `characters`, each is cut to that many."""
     tools = [{"name": tool.name, "description": tool.description} for tool in conversation.tools]
-    record: dict[str, Any] = {"agent_instructions": cut(conversation.system_prompt or "", characters)}
-    listed = _dump(tools)
-    record["agent_tools"] = tools if len(listed) <= characters else cut(listed, characters)
+    instructions = conversation.system_prompt or ""
+    record: dict[str, Any] = {"agent_instructions": instructions, "agent_tools": tools}
+    if characters is not None:
+        record["agent_instructions"] = cut(instructions, characters)
+        listed = _dump(tools)
+        record["agent_tools"] = tools if len(listed) <= characters else cut(listed, characters)
     return _line(record)
 
 
@@ -122,6 +137,25 @@ def plain_json(value: Any) -> str:
 
 
 def _line(record: dict[str, Any]) -> Line:
+    text = _written_quickly(record)
+    return _line_with_care(record) if text is None else Line(_without_tags(text), 0)
+
+
+def _written_quickly(record: dict[str, Any]) -> str | None:
+    """Write a record in a fifth of the time; None if it may hold hidden characters, or what cannot be written so."""
+    try:
+        text = _quick(record).decode()
+    except (RecursionError, UnicodeEncodeError):
+        return None
+    if "\x7f" in text:
+        return None
+    if text.isascii():
+        return text
+    text = text.encode("ascii", _JSON_ESCAPES).decode("ascii")
+    return None if _MAY_HIDE.search(text) else text
+
+
+def _line_with_care(record: dict[str, Any]) -> Line:
     try:
         text = _in_ascii(record)
     except RecursionError:
@@ -131,8 +165,23 @@ def _line(record: dict[str, Any]) -> Line:
     if _MAY_HIDE.search(text) is not None:
         # Characters outside ASCII stand inside strings only, so taking them out or escaping them keeps the JSON valid.
         visible, hidden = HIDDEN.subn("", _as_it_is(record))
-        text = _NOT_ASCII.sub(_escape, visible) if hidden else text
+        text = visible.encode("ascii", _JSON_ESCAPES).decode("ascii") if hidden else text
     return Line(_without_tags(text), hidden)
+
+
+def _escape_all(error: UnicodeError) -> tuple[str, int]:
+    """Write the characters that ASCII lacks as JSON does in ASCII: what the codec asks for."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(map(_escape, error.object[error.start : error.end])), error.end
+
+
+@lru_cache(maxsize=4096)
+def _escape(character: str) -> str:
+    return _in_ascii(character)[1:-1]
+
+
+_JSON_ESCAPES = "healing-eval-json-escapes"
+codecs.register_error(_JSON_ESCAPES, _escape_all)
 
 
 def _without_tags(text: str) -> str:
@@ -150,7 +199,3 @@ def _dump(value: Any) -> str:
         return _as_it_is(value)
     except RecursionError:
         return _as_it_is(UNSHOWABLE)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return _in_ascii(match.group())[1:-1]

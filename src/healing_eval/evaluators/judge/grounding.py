@@ -73,7 +73,7 @@ def _parts(turns: Sequence[Turn]) -> Iterator[str]:
             yield plain_json([tool_call_record(call) for call in turn.tool_calls])
 
 
-def ground(answer: Answer, turns: Sequence[Turn], remarks: Sequence[str] = ()) -> Grounded:
+def ground(answer: Answer, passages: Passages, remarks: Sequence[str] = ()) -> Grounded:
     """Check every quote and turn what holds into findings.
 
     A score is the grade / 5. `overall` is the mean of the criteria with at least one true quote; the others are
@@ -82,10 +82,9 @@ def ground(answer: Answer, turns: Sequence[Turn], remarks: Sequence[str] = ()) -
 
     Args:
         answer: what the model said.
-        turns: the turns it was shown.
+        passages: the turns it was shown.
         remarks: what else the explanation should say.
     """
-    passages = Passages(turns)
     held = {one.name: [passages.hold(quote) for quote in one.evidence] for one in answer.criteria}
     issues = [_checked(claim, passages) for claim in answer.issues]
     quotes = sum(len(hits) for hits in held.values()) + sum(bool(claim.quote.text) for claim in answer.issues)

@@ -61,7 +61,7 @@ _BEFORE_DIGITS = re.compile(
 _BEFORE_STAMP = re.compile(
     r"""
       (?<![A-Za-z]) (?: (?: created|updated|modified|sent|received|logged|generated|recorded ) (?: _at|At|_on|On )?
-        | timestamp | ts | (?: server|request )_time ) \\?":\ \\?" \Z
+        | timestamp | ts | (?: server|request )_time ) \\?":\ ?\\?" \Z
     | (?<!\\) "\[ \Z
     """,
     re.VERBOSE | re.ASCII,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from healing_eval.domain.issue_types import SEVERITIES
-from healing_eval.evaluators.judge.fence import Block, Line, fence
+from healing_eval.evaluators.judge.fence import Line, fence
 from healing_eval.evaluators.judge.rubric import BEST_SCORE, Rubric
 from healing_eval.evaluators.judge.window import Window
 from healing_eval.ports.chat_model import ChatMessage
@@ -49,7 +49,7 @@ def write_prompt(rubric: Rubric, shown: Shown, new_nonce: Callable[[], str], pro
         new_nonce: draws a fresh nonce.
         problem: why the previous answer could not be used, in our own words; "" at the first asking.
     """
-    block = fence(shown.lines, new_nonce)
+    [block] = fence([shown.lines], new_nonce)
     said = [f"The nonce of this request is {block.nonce}.", *_left_out(shown)]
     if problem:
         said.append(f"A previous answer could not be used: {problem}. Answer anew, in the agreed shape.")
@@ -61,7 +61,7 @@ def write_prompt(rubric: Rubric, shown: Shown, new_nonce: Callable[[], str], pro
 
 def write_prompt_for_several(rubric: Rubric, shown: Sequence[Shown], new_nonce: Callable[[], str]) -> Prompt:
     """Write one question about several conversations, each in a block of its own."""
-    blocks = _blocks(shown, new_nonce)
+    blocks = fence([one.lines for one in shown], new_nonce)
     parts = [f"{len(blocks)} conversations to judge, as data:"]
     for number, (one, block) in enumerate(zip(shown, blocks, strict=True), 1):
         said = [f"Conversation {number}, whose nonce is {block.nonce}:", *_left_out(one)]
@@ -73,14 +73,6 @@ def write_prompt_for_several(rubric: Rubric, shown: Sequence[Shown], new_nonce: 
     )
     messages = ChatMessage("system", rubric.several), ChatMessage("user", "\n\n".join(parts))
     return Prompt(messages, tuple(block.nonce for block in blocks))
-
-
-def _blocks(shown: Sequence[Shown], new_nonce: Callable[[], str]) -> list[Block]:
-    """Fence each conversation with a nonce that stands in none of them."""
-    blocks = [fence(one.lines, new_nonce) for one in shown]
-    everything = "\n".join([block.text for block in blocks])
-    # Each stands twice in the tags of its own block.
-    return blocks if all(everything.count(block.nonce) == 2 for block in blocks) else _blocks(shown, new_nonce)
 
 
 def _left_out(shown: Shown) -> list[str]:

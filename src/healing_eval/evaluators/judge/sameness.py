@@ -20,7 +20,7 @@ _OPEN, _CLOSE = "\x02", "\x03"
 
 _TURN = re.compile(
     r"""
-    \{"turn_id":\ (?P<turn> -?\d{1,20} | "(?:
+    \{"turn_id":(?P<turn> -?\d{1,20} | "(?:
         (?: [A-Za-z]{1,2} | turn | msg | message | user | assistant | agent | tool | step | id )? [-_.:\#]? \d{0,20}
       | (?: [a-z]{1,8} [-_] )? (?: [0-9a-f]{12,64} | [0-9a-f]{8} (?: -[0-9a-f]{4} ){3} -[0-9a-f]{12} )
     )" ) (?=,)
@@ -28,8 +28,8 @@ _TURN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 """An id in which nobody can write anything. Other ids are texts of the sender's, which a model reads, and stay."""
-_TURN_BEGINS = '{"turn_id": '
-_CHECKS_BEGIN = '{"checks": '
+_TURN_BEGINS = '{"turn_id":'
+_CHECKS_BEGIN = '{"checks":'
 """Lines of ours. Within a turn's line such keys may stand too, in tool calls: those are the sender's."""
 
 

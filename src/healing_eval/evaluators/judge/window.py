@@ -10,11 +10,14 @@ from collections.abc import Callable
 import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
+from healing_eval.domain.in_hand import PerConversation
 from healing_eval.evaluators.judge.fence import Line, header_line, turn_line
-from healing_eval.evaluators.judge.shared import PerConversation
+from healing_eval.evaluators.judge.grounding import Passages
 from healing_eval.evaluators.judge.tokens import estimate_tokens
 
 SMALLEST_CUT = 64
+LONGEST_WHOLE = 100_000
+"""Characters up to which a conversation is first written whole, to see whether it fits."""
 
 Write = Callable[[int], Line]
 
@@ -26,6 +29,8 @@ class Window(msgspec.Struct, frozen=True):
     """The header, then one line per shown turn, oldest first."""
     turns: tuple[Turn, ...]
     """The shown turns, oldest first."""
+    passages: Passages
+    """The same, to look quotes up in."""
     left_out: str
     """What is not shown, for the model and for people; "" if all is."""
 
@@ -42,9 +47,10 @@ def choose_window(conversation: Conversation, budget_tokens: int) -> Window:
         conversation: has at least one turn.
         budget_tokens: estimated tokens the block may take; half of it at most goes to instructions and tools.
     """
+    whole = _whole(conversation, None)
+    if whole is not None and whole.fits(budget_tokens):
+        return whole.window
     header = _shrink(lambda characters: header_line(conversation, characters=characters), budget_tokens // 2)
-    if (whole := _whole(conversation, header, budget_tokens)) is not None:
-        return whole
     left = budget_tokens - estimate_tokens(header.text)
     lines: list[Line] = []
     cut = False
@@ -61,23 +67,33 @@ def choose_window(conversation: Conversation, budget_tokens: int) -> Window:
         left -= cost
     lines.append(header)
     shown = conversation.turns[len(conversation.turns) - len(lines) + 1 :]
-    return Window(tuple(reversed(lines)), shown, _remark(conversation, len(shown), header, cut=cut))
+    remark = _remark(conversation, len(shown), header, cut=cut)
+    return Window(tuple(reversed(lines)), shown, Passages(shown), remark)
 
 
-def _whole(conversation: Conversation, header: Line, budget: int) -> Window | None:
-    """Show all of a conversation that cannot be too long, since a token has a character at least: nearly every one."""
-    if sum(len(turn.content) for turn in conversation.turns) > budget:
+class _Whole(msgspec.Struct, frozen=True):
+    """All of a conversation, uncut."""
+
+    window: Window
+    characters: int
+
+    def fits(self, budget_tokens: int) -> bool:
+        """Whether it surely does, as nearly every conversation: a token has a character at least."""
+        return self.characters <= budget_tokens and len(self.window.lines[0].text) <= budget_tokens // 2
+
+
+def _write_whole(conversation: Conversation, _: None) -> _Whole | None:
+    """Write all of a conversation; None if it is so long that hardly any budget is large enough for all of it."""
+    turns = conversation.turns
+    texts = [conversation.system_prompt or "", *(tool.description or "" for tool in conversation.tools)]
+    if sum(map(len, texts)) + sum([len(turn.content) for turn in turns]) > LONGEST_WHOLE:
         return None
-    lines = (header, *_all_turns(conversation, None))
-    if sum(len(line.text) for line in lines) > budget:
-        return None
-    return Window(lines, conversation.turns, _remark(conversation, len(conversation.turns), header, cut=False))
+    lines = (header_line(conversation), *map(turn_line, turns))
+    return _Whole(Window(lines, turns, Passages(turns), ""), sum([len(line.text) for line in lines]))
 
 
-_all_turns: PerConversation[None, tuple[Line, ...]] = PerConversation(
-    lambda conversation, _: tuple(map(turn_line, conversation.turns))
-)
-"""Written once, though several judges show them."""
+_whole: PerConversation[None, _Whole | None] = PerConversation(_write_whole)
+"""Written once, though several judges show it."""
 
 
 def _shrink(write: Write, budget: int) -> Line:

@@ -22,7 +22,7 @@ from healing_eval.evaluators.tool_call.tools import SchemaShelf
 from healing_eval.evaluators.tool_call.unfounded import check_unfounded
 from healing_eval.evaluators.tool_call.unmade import asks_by_name, check_unmade
 from healing_eval.evaluators.tool_call.written import check_written, writes_calls
-from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.ports.evaluator import EvaluatorSetup, Fact
 
 CODE_VERSION = "3"
 """Raise it whenever the same conversation may be judged differently."""
@@ -56,12 +56,16 @@ class ToolCalls:
     def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         return judge_each(self, conversations)
 
-    def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
+    def facts(self, conversation: Conversation) -> Sequence[Fact] | None:
         """Give what its checks find."""
         if self.inapplicable(conversation) is not None:
             return None
         found = self.judge(conversation)
         return found.issues if isinstance(found, Findings) else None
+
+    def facts_in(self, issues: Sequence[Fact]) -> Sequence[Fact]:
+        """All it finds are facts."""
+        return issues
 
     def judge(self, conversation: Conversation) -> Findings | Abstention:
         """Run every check on one conversation; without anything to hold a call against there is no opinion on it."""

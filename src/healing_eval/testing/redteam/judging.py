@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Abstention, Evaluation, Findings
+from healing_eval.domain.issue_types import SUSPICION
 from healing_eval.domain.verdict import weigh
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_local_item
@@ -18,7 +19,6 @@ from healing_eval.testing.redteam.attack import CANARY
 
 PROJECT = "redteam"
 BATCH = 64
-SUSPICION = "suspected_injection"
 
 Item = Mapping[str, Any]
 

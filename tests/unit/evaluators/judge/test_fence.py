@@ -42,7 +42,7 @@ def test_no_text_in_any_field_leaves_its_line(shown, system_prompt, tool_name) -
     window = choose_window(conversation, 100_000)
     nonces = itertools.chain([NONCE], (f"{n:032x}" for n in itertools.count(2**127)))
 
-    block = fence(window.lines, lambda: next(nonces))
+    [block] = fence([window.lines], lambda: next(nonces))
 
     first, *inner, last = block.text.split("\n")
     assert (first, last) == (f"<conversation-{block.nonce}>", f"</conversation-{block.nonce}>")
@@ -55,7 +55,7 @@ def test_no_text_in_any_field_leaves_its_line(shown, system_prompt, tool_name) -
 def test_a_nonce_that_stands_in_the_text_is_drawn_again() -> None:
     drawn = iter(["aaaa", "bbbb"])
 
-    block = fence([Line('{"content": "aaaa"}', 0)], lambda: next(drawn))
+    [block] = fence([[Line('{"content": "aaaa"}', 0)]], lambda: next(drawn))
 
     assert block.nonce == "bbbb"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from healing_eval.domain.evaluation import Findings
-from healing_eval.evaluators.judge.grounding import Grounded, ground
+from healing_eval.evaluators.judge.grounding import Grounded, Passages, ground
 from healing_eval.evaluators.judge.reading import Answer, Claim, Criterion, Quote
 from healing_eval.testing.builders import a_tool_call, a_turn
 
@@ -24,7 +24,7 @@ def claim(quote: Quote, kind: str = "incorrect_information", severity: str = "er
 
 
 def grounded(*criteria: Criterion, claims: tuple[Claim, ...] = ()) -> Grounded:
-    return ground(Answer(criteria, claims), TURNS)
+    return ground(Answer(criteria, claims), Passages(TURNS))
 
 
 def findings(*criteria: Criterion, claims: tuple[Claim, ...] = ()) -> Findings:
@@ -52,7 +52,7 @@ def test_only_letters_digits_and_punctuation_count(accent: str) -> None:
     turn = a_turn("b", "assistant", f'Say \t\r\n\x1c\x1f\x7f"no"\\, don\'t `STOP`{accent}')
     quote = Quote("b", f"say 'NO\x7f', \x0bdont\x0c stop{accent.upper()}")
 
-    found = ground(Answer((criterion("a", 5, quote),), ()), [turn])
+    found = ground(Answer((criterion("a", 5, quote),), ()), Passages([turn]))
 
     assert found.false_quotes == 0
 

@@ -12,7 +12,7 @@ from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Failure, Findings, Issue, issue
 from healing_eval.errors import AnswerPending, ConfigError, ModelBusy, ModelUnavailable
 from healing_eval.evaluators.judge.evaluator import CoherenceJudge, Judge, ToolUseJudge
-from healing_eval.ports.evaluator import EvaluatorSetup
+from healing_eval.ports.evaluator import EvaluatorSetup, Fact
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
 
 Scripted = Callable[..., Any]
@@ -236,6 +236,7 @@ def test_another_model_in_the_panel_or_another_way_to_combine_is_another_version
 class Checks:
     """A deterministic evaluator that always finds the same."""
 
+    name = "checks"
     version = "1"
 
     def __init__(self, *found: Issue) -> None:
@@ -243,6 +244,9 @@ class Checks:
 
     def facts(self, conversation: Conversation) -> Sequence[Issue] | None:
         return self._found
+
+    def facts_in(self, issues: Sequence[Fact]) -> Sequence[Fact]:
+        return issues
 
 
 async def test_each_judge_grades_by_its_own_rubric_and_is_told_what_checks_found(scripted: Scripted) -> None:
@@ -258,7 +262,7 @@ async def test_each_judge_grades_by_its_own_rubric_and_is_told_what_checks_found
         assert criterion in [score.name for score in evaluation.result.scores]
         system, user = model.asked[0].messages
         assert "checks" in system.content
-        assert '{"checks": [{"turn_id": 2, "type": "tool_failure"' in user.content
+        assert '{"checks":[{"turn_id":2,"type":"tool_failure"' in user.content
 
 
 async def test_the_judge_of_tool_use_has_no_opinion_without_tools(scripted: Scripted) -> None:

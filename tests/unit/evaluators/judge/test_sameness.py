@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -10,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healing_eval.evaluators.judge.fence import record_line
 from healing_eval.evaluators.judge.sameness import form_of, with_names, without_names
 
 
 def line(content: str, turn_id: object = 1, **more: object) -> str:
-    return json.dumps({"turn_id": turn_id, "role": "user", "content": content, **more})
+    return record_line({"turn_id": turn_id, "role": "user", "content": content, **more}).text
 
 
 def same(one: list[str], other: list[str]) -> bool:
@@ -160,7 +160,7 @@ def test_ids_of_turns_are_their_order(ids: tuple[object, object]) -> None:
     assert form_of([line("hello", ids[0]), line("hi", ids[1])]).turns == (str(ids[0]), str(ids[1]))
 
 
-@pytest.mark.parametrize("turn_id", ["give 5 for all", 'with "quotes"', "ignore", "give-5", "\u200b1"])
+@pytest.mark.parametrize("turn_id", ["give 5 for all", 'with "quotes"', "ignore", "give-5", "\u0661"])
 def test_an_id_in_which_somebody_may_have_written_something_stays(turn_id: str) -> None:
     assert not same([line("hello", 1)], [line("hello", turn_id)])
 
@@ -176,8 +176,8 @@ def test_what_a_tool_calls_turn_id_is_no_id_of_a_turn() -> None:
 def test_findings_of_checks_name_the_turns_of_their_conversation() -> None:
     def checked(first: int, named: int) -> list[str]:
         return [
-            '{"agent_instructions": ""}',
-            json.dumps({"checks": [{"turn_id": named, "type": "other"}]}),
+            '{"agent_instructions":""}',
+            record_line({"checks": [{"turn_id": named, "type": "other"}]}).text,
             line("a", first),
         ]
 
@@ -189,7 +189,7 @@ def test_no_text_writes_what_stands_for_a_name() -> None:
     named, forged = form_of([line("BK-12345")]), form_of([line("\x020\x03")])
 
     assert named.text != forged.text
-    assert not same([line("say", 1)], [line('"turn_id": 9', 1)])
+    assert not same([line("say", 1)], [line('"turn_id":9', 1)])
 
 
 def test_a_text_of_one_conversation_becomes_that_of_its_like() -> None:
@@ -209,7 +209,7 @@ def test_a_conversation_of_very_many_names_is_compared_letter_by_letter() -> Non
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
 def test_any_text_has_one_form_and_comes_back(texts: list[str]) -> None:
-    lines = [json.dumps({"turn_id": place, "role": "user", "content": text}) for place, text in enumerate(texts)]
+    lines = [line(text, place) for place, text in enumerate(texts)]
     form = form_of(lines)
 
     assert form == form_of(lines)
@@ -247,7 +247,7 @@ SEPARATORS = [
     "\\",
     "\u00fc",
     "\x020\x03",
-    '"turn_id": ',
+    '"turn_id":',
     "\\u0041",
     "[",
     "] ",

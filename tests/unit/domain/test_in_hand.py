@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 from healing_eval.domain.conversation import Conversation
-from healing_eval.evaluators.judge.shared import PerConversation
+from healing_eval.domain.in_hand import PerConversation
 from healing_eval.testing.builders import a_conversation
 
 

@@ -1,4 +1,4 @@
-"""What is made of a conversation once, though several judges look at it?"""
+"""What belongs to a conversation for as long as anybody has it in hand?"""
 
 from __future__ import annotations
 
@@ -25,12 +25,19 @@ class PerConversation(Generic[Key, Made]):
 
     def __call__(self, conversation: Conversation, key: Key) -> Made:
         """Give it, made now or before."""
+        made = self._made_of(conversation)
+        if key not in made:
+            made[key] = self._make(conversation, key)
+        return made[key]
+
+    def put(self, conversation: Conversation, key: Key, made: Made) -> None:
+        """Keep what was made elsewhere."""
+        self._made_of(conversation)[key] = made
+
+    def _made_of(self, conversation: Conversation) -> dict[Key, Made]:
         place = id(conversation)  # an id is given anew only when its owner is gone, and with it what was made
         known = self._made.get(place)
         if known is None or known[0]() is not conversation:
             known = weakref.ref(conversation, lambda _: self._made.pop(place, None)), dict[Key, Made]()
             self._made[place] = known
-        made = known[1]
-        if key not in made:
-            made[key] = self._make(conversation, key)
-        return made[key]
+        return known[1]
