@@ -90,8 +90,8 @@ class Retries:
 
     def postpone(self, key: RevisionKey, evaluations: Iterable[Evaluation]) -> bool:
         """Decide whether a revision is tried again; if so, keep what did not fail."""
-        everything = tuple(evaluations)
-        kept = tuple(one for one in everything if not _is_retryable(one))
+        everything = list(evaluations)
+        kept = tuple([one for one in everything if not _is_retryable(one)])
         if len(kept) == len(everything):
             return False
         now = self._clock()

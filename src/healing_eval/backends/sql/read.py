@@ -230,7 +230,7 @@ async def _rows(
         arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
         return cast("Sequence[AnyRow]", await raw.fetch(asked.by_arrays, *arrays, *span, evaluators))
     theirs = of_revisions(connection, asked.of, keys, span) & asked.of.c.evaluator.in_(evaluators)
-    return (await connection.execute(asked.statement.where(theirs))).tuples().all()
+    return (await connection.execute(asked.statement.where(theirs))).all()
 
 
 _RUN = ("conversation_key", "revision", "evaluator", "version")

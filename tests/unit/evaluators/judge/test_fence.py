@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healing_eval.domain.conversation import ToolDefinition
-from healing_eval.evaluators.judge.fence import HIDDEN, Line, fence, turn_line
+from healing_eval.evaluators.judge.fence import HIDDEN, Line, _line_with_care, _written_quickly, fence, turn_line
 from healing_eval.evaluators.judge.window import choose_window
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
 
@@ -104,3 +104,24 @@ def test_no_tag_and_no_control_token_stands_in_a_line_and_the_text_is_the_same(t
     assert "<" not in line.text
     assert not re.search(r"\[/?[A-Z][A-Z_]+\]", line.text)
     assert json.loads(line.text)["content"] == HIDDEN.sub("", text)
+
+
+plain = st.text(st.characters(codec="ascii"), max_size=20) | st.sampled_from(
+    ["<a>[INST]", "\x7f", "\\u200b", "Grüße", "漢字"]
+)
+
+
+@given(st.dictionaries(hostile | plain, st.none() | st.floats(-1e3, 1e3) | st.integers() | hostile | plain, max_size=3))
+def test_the_quick_way_writes_the_same_as_the_careful_one(record) -> None:
+    written = _written_quickly({"content": record})
+
+    if written is not None:
+        careful = _line_with_care({"content": record})
+        assert json.loads(written) == json.loads(careful.text)
+        assert (written.isascii(), careful.hidden) == (True, 0)
+
+
+def test_most_records_are_written_quickly() -> None:
+    text = _written_quickly({"turn_id": 1, "content": 'Grüße 漢字 \U0001f600 a "b" \\n'})
+
+    assert text == r'{"turn_id":1,"content":"Gr\u00fc\u00dfe \u6f22\u5b57 \ud83d\ude00 a \"b\" \\n"}'
