@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 import uvloop
 
-_BLOCK = re.compile(rb"<conversation-([0-9a-f]{32})>")
+_BLOCK = re.compile(rb"<conversation-([0-9a-f]+)>")
 _SPOKEN = re.compile(rb'\\"turn_id\\":(\d+),\\"role\\":\\"assistant\\",\\"content\\":\\"([ -!#-\[\]-~]{8,60})')
 _CRITERION = re.compile(rb"\\n## ([a-z_]+)\\n")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)

@@ -184,7 +184,7 @@ class _Parts:
         if name not in self._built:
             loaded, models = self._classes[name], self._models.get(name, ())
             facts_from = str(getattr(loaded, "facts_from", None))
-            tells = hasattr(self._classes.get(facts_from), "facts")
+            tells = all(hasattr(self._classes.get(facts_from), part) for part in ("facts", "facts_in"))
             found_by = cast("Checks", self.build(facts_from)) if models and tells else None
             checks = None if found_by is None else KnownFacts(found_by, self.known)
             results = build_results(self._settings, self._cache, name) if models else None

@@ -12,6 +12,7 @@ from healing_eval.ports.ledger import Ledger
 from healing_eval.testing.contract_annotations import AnnotationContract
 from healing_eval.testing.contract_backfill import BackfillContract
 from healing_eval.testing.contract_clock import ClockContract
+from healing_eval.testing.contract_found import FoundContract
 from healing_eval.testing.contract_giving_up import GivingUpContract
 from healing_eval.testing.contract_ledger import LedgerContract
 from healing_eval.testing.contract_query import QueryContract
@@ -48,6 +49,10 @@ class TestSqliteGivingUp(OnSqlite, GivingUpContract):
 
 
 class TestSqliteBackfill(OnSqlite, BackfillContract):
+    pass
+
+
+class TestSqliteFound(OnSqlite, FoundContract):
     pass
 
 
@@ -92,6 +97,11 @@ class TestPostgresqlGivingUp(OnPostgresql, GivingUpContract):
 
 @pytest.mark.services
 class TestPostgresqlBackfill(OnPostgresql, BackfillContract):
+    pass
+
+
+@pytest.mark.services
+class TestPostgresqlFound(OnPostgresql, FoundContract):
     pass
 
 

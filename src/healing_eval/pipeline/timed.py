@@ -11,7 +11,9 @@ from healing_eval import telemetry
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Stream
 
-STORE_OPERATIONS = frozenset({"add", "load", "close_lane", "fail", "pending", "load_outstanding", "find", "query"})
+STORE_OPERATIONS = frozenset(
+    {"add", "load", "close_lane", "fail", "pending", "load_outstanding", "found", "find", "query"}
+)
 STREAM_OPERATIONS = frozenset(
     {"append", "claim", "hold", "ack", "release", "failing_for", "forget_failing", "depth", "bury"}
 )

@@ -188,45 +188,6 @@ class LedgerContract(OpenedLedger):
         assert (stored.body, stored.conversation_id, stored.project) == (sent.body, "ä/'\"%;--", PROJECT)
         assert stored.complete
 
-    async def test_it_is_told_whether_others_are_at_work_on_a_revision(self, ledger: Ledger) -> None:
-        receipts = await ledger.add([a_submission(a_conversation(name)) for name in ("a", "b")], LANES)
-        one, other = [receipt.revision_key for receipt in receipts]
-        await close(ledger, "checks", one, an_evaluation(one.conversation_key, "heuristic"))
-
-        loaded = await ledger.load_outstanding([one, other], "judges")
-
-        assert {stored.revision_key: stored.others_at_work for stored in loaded} == {one: False, other: True}
-
-    async def test_what_others_found_is_read_for_many_at_once(self, ledger: Ledger) -> None:
-        receipts = await ledger.add([a_submission(a_conversation(name)) for name in ("a", "b", "c")], LANES)
-        first, second, third = [one.revision_key for one in receipts]
-        places = {"loop": 7, "tool_failure": "t/1", "other": None}
-        problems = [an_issue(kind, turn_id=turn_id) for kind, turn_id in places.items()]
-        await close(
-            ledger,
-            "checks",
-            first,
-            an_evaluation(first.conversation_key, "heuristic", issues=problems, version="v2"),
-            an_evaluation(first.conversation_key, "coherence", result=Abstention("no user turn")),
-            an_evaluation(first.conversation_key, "tool_call", result=Failure("broken", "Broken")),
-            an_evaluation(first.conversation_key, "style", issues=problems),
-        )
-        await close(ledger, "checks", second, an_evaluation(second.conversation_key, "heuristic"))
-
-        revisions = await ledger.load_outstanding([first, second, third], "judges")
-        found = await ledger.found(revisions, ["heuristic", "coherence", "tool_call"])
-
-        assert found.keys() == {first, second}
-        assert {name: (one.version, one.status) for name, one in found[first].items()} == {
-            "heuristic": ("v2", "measured"),
-            "coherence": ("1", "abstained"),
-            "tool_call": ("1", "failed"),
-        }
-        told = [(one.type, one.severity, one.description, one.turn_id) for one in found[first]["heuristic"].issues]
-        assert told == [(one.type, one.severity, one.description, one.turn_id) for one in problems]
-        assert found[second]["heuristic"].issues == ()
-        assert await ledger.found([], ["heuristic"]) == await ledger.found(revisions, []) == {}
-
     async def test_a_growing_conversation_is_whole_in_every_revision(self, ledger: Ledger) -> None:
         sent = [a_submission(a_conversation(turns=count, complete=count == 40)) for count in range(2, 41)]
         receipts = [(await ledger.add([one], LANES))[0] for one in sent]

@@ -31,7 +31,7 @@ from healing_eval.testing.fake_answers import honest, spoiled
 from healing_eval.testing.fake_batches import FakeBatches
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
-_NONCE = re.compile(rb"[0-9a-f]{32}")
+_NONCE = re.compile(rb"[0-9a-f]{32,34}")
 _TOLD = re.compile(r"fault:(\w+)(?:@(\d+))?")
 HUGE = 5 * 1024 * 1024
 SETTABLE = ("mode", "delay_ms", "item_delay_ms", "rate", "seed", "retry_after", "only_containing")

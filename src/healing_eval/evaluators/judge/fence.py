@@ -62,25 +62,23 @@ class Block(msgspec.Struct, frozen=True):
 def fence(conversations: Sequence[Sequence[Line]], new_nonce: Callable[[], str]) -> list[Block]:
     """Put each conversation's lines between tags with a nonce of its own that stands in none of the lines.
 
+    Several nonces are one that was drawn, each with its number before it: to look for what they have in common takes a
+    tenth of the time of looking for each.
+
     Args:
         conversations: lines made by `header_line`, `turn_line` and `record_line`.
         new_nonce: draws a fresh nonce of letters and digits at each call.
     """
     bodies = ["\n".join([line.text for line in lines]) for lines in conversations]
     everything = "\n".join(bodies)
-    nonces = [new_nonce() for _ in bodies]
-    while not _tell_apart(nonces, everything):
-        nonces = [new_nonce() for _ in bodies]
+    drawn = new_nonce()
+    while drawn in everything:
+        drawn = new_nonce()
+    nonces = [drawn] if len(bodies) == 1 else [f"{number:02x}{drawn}" for number in range(1, len(bodies) + 1)]
     return [
         Block(f"<conversation-{nonce}>\n{body}\n</conversation-{nonce}>", nonce)
         for nonce, body in zip(nonces, bodies, strict=True)
     ]
-
-
-def _tell_apart(nonces: Sequence[str], text: str) -> bool:
-    """Whether none stands in the text, or in another."""
-    together = "\n".join(nonces)
-    return all(together.count(nonce) == 1 and nonce not in text for nonce in nonces)
 
 
 def header_line(conversation: Conversation, *, characters: int | None = None) -> Line:
