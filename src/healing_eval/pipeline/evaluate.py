@@ -224,9 +224,9 @@ def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
         _tokens(name, model, "input").inc(max(0, use.input_tokens or 0))
         _tokens(name, model, "output").inc(max(0, use.output_tokens or 0))
         if use.cost_dollars is None:
-            telemetry.UNPRICED_CALLS.labels(name, model).inc(use.calls)
+            _unpriced(name, model).inc(use.calls)
         else:
-            telemetry.MODEL_COST.labels(name, model).inc(use.cost_dollars)
+            _cost(name, model).inc(use.cost_dollars)
 
 
 _kinds = telemetry.Bounded()
@@ -262,3 +262,13 @@ def _timer(evaluator: str) -> Histogram:
 @lru_cache(maxsize=1024)
 def _tokens(evaluator: str, model: str, direction: str) -> Counter:
     return telemetry.MODEL_TOKENS.labels(evaluator, model, direction)
+
+
+@lru_cache(maxsize=1024)
+def _unpriced(evaluator: str, model: str) -> Counter:
+    return telemetry.UNPRICED_CALLS.labels(evaluator, model)
+
+
+@lru_cache(maxsize=1024)
+def _cost(evaluator: str, model: str) -> Counter:
+    return telemetry.MODEL_COST.labels(evaluator, model)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, cast
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -24,6 +25,7 @@ MAX_TEXT = 2_000
 
 # An unterminated string matches up to the end, so that no character is looked at twice.
 _STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
+_Shape = TypeVar("_Shape")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -60,6 +62,38 @@ class Answer(msgspec.Struct, frozen=True):
     issues: tuple[Claim, ...]
 
 
+class _SaidQuote(msgspec.Struct):
+    """As it stands in the answer: whatever stands where a text should is not looked at yet."""
+
+    turn_id: Any = None
+    quote: Any = None
+
+
+class _SaidCriterion(msgspec.Struct):
+    name: Any = None
+    evidence: list[_SaidQuote] | None = None
+    reason: Any = None
+    score: Any = None
+
+
+class _SaidIssue(msgspec.Struct):
+    type: Any = None
+    severity: Any = None
+    turn_id: Any = None
+    quote: Any = None
+    description: Any = None
+
+
+class _Said(msgspec.Struct):
+    nonce: Any = None
+    criteria: list[_SaidCriterion] | None = None
+    issues: list[_SaidIssue] | None = None
+
+
+class _SaidOfSeveral(msgspec.Struct):
+    answers: list[_Said] | None = None
+
+
 class _Unfit(Exception):
     """Why an answer has the wrong shape, in our own words: nothing of the answer itself."""
 
@@ -76,10 +110,12 @@ def read_answer(text: str, *, criteria: Sequence[str], nonce: str) -> Answer:
         UnreadableVerdict: it is no JSON, of another shape, out of range, or does not repeat the nonce.
     """
     try:
-        document = _find_document(text[:MAX_ANSWER_CHARACTERS], "criteria")
-        if document.get("nonce") != nonce:
+        said = _whole(text, MAX_ANSWER_CHARACTERS, _Said)
+        if said is None or said.criteria is None:
+            said = _shaped(_find_document(text[:MAX_ANSWER_CHARACTERS], "criteria"))
+        if said.nonce != nonce:
             raise _Unfit("the nonce was not repeated")
-        return _answer(document, criteria)
+        return _answer(said, criteria)
     except _Unfit as error:
         raise UnreadableVerdict(str(error), raw_answer=text) from error
 
@@ -95,33 +131,64 @@ def read_answers(text: str, *, criteria: Sequence[str], nonces: Sequence[str]) -
     Returns:
         For each nonce its answer; None where there is none, more than one, or one that cannot be read.
     """
-    try:
-        document = _find_document(text[: MAX_ANSWER_CHARACTERS * len(nonces)], "answers")
-        items = _list(document, "answers")
-    except _Unfit:
-        return [None] * len(nonces)
-    by_nonce: dict[str, list[dict[str, Any]]] = {}
-    for item in (cast("dict[str, Any]", item) for item in items if isinstance(item, dict)):
-        by_nonce.setdefault(str(item.get("nonce")), []).append(item)
-    return [_only(by_nonce.get(nonce, []), criteria) for nonce in nonces]
+    by_nonce: dict[str, list[_Said | None]] = {}
+    for nonce, said in _said_of_several(text, MAX_ANSWER_CHARACTERS * len(nonces)):
+        by_nonce.setdefault(str(nonce), []).append(said)
+    return [_only(by_nonce.get(nonce, ()), criteria) for nonce in nonces]
 
 
-def _only(items: Sequence[dict[str, Any]], criteria: Sequence[str]) -> Answer | None:
-    """Read the one answer; two with one nonce contradict each other, so neither is believed."""
+def _said_of_several(text: str, longest: int) -> Iterable[tuple[Any, _Said | None]]:
+    """Give each nonce with what was said; None where that has another shape, which spoils none of the others."""
+    whole = _whole(text, longest, _SaidOfSeveral)
+    if whole is not None and whole.answers is not None:
+        yield from ((one.nonce, one) for one in whole.answers)
+        return
+    with suppress(_Unfit):
+        for item in _list(_find_document(text[:longest], "answers"), "answers"):
+            if isinstance(item, dict):
+                yield cast("dict[str, Any]", item).get("nonce"), _shaped_or_none(item)
+
+
+def _whole(text: str, longest: int, kind: type[_Shape]) -> _Shape | None:
+    """Read a text that is nothing but the JSON that was agreed on, as nearly all are; None if it is another one."""
+    if len(text) > longest:
+        return None
     try:
-        return _answer(items[0], criteria) if len(items) == 1 else None
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
+
+
+def _shaped(document: Any) -> _Said:
+    try:
+        return msgspec.convert(document, _Said)
+    except msgspec.ValidationError as error:
+        place = str(error).rpartition(" - at ")[2].strip("`")
+        raise _Unfit(f"what stands at {place} is of another type than agreed on") from None
+
+
+def _shaped_or_none(document: Any) -> _Said | None:
+    try:
+        return _shaped(document)
     except _Unfit:
         return None
 
 
-def _answer(document: dict[str, Any], criteria: Sequence[str]) -> Answer:
-    graded = tuple(_criterion(item, criteria) for item in _list(document, "criteria"))
-    by_name = {one.name: one for one in graded if one is not None}
+def _only(said: Sequence[_Said | None], criteria: Sequence[str]) -> Answer | None:
+    """Read the one answer; two with one nonce contradict each other, so neither is believed."""
+    try:
+        return _answer(said[0], criteria) if len(said) == 1 and said[0] is not None else None
+    except _Unfit:
+        return None
+
+
+def _answer(said: _Said, criteria: Sequence[str]) -> Answer:
+    by_name = {one.name: _criterion(one) for one in said.criteria or () if one.name in criteria}
     for name in criteria:
         if name not in by_name:
             raise _Unfit(f"criterion {name} is missing")
-    issues = tuple(_claim(item) for item in _list(document, "issues")[:MAX_ISSUES])
-    return Answer(tuple(by_name[name] for name in criteria), issues)
+    issues = [_claim(one) for one in (said.issues or ())[:MAX_ISSUES]]
+    return Answer(tuple([by_name[name] for name in criteria]), tuple(issues))
 
 
 def _find_document(text: str, with_field: str) -> dict[str, Any]:
@@ -162,24 +229,14 @@ def _without_trailing_commas(text: str) -> str:
     return _STRING_OR_COMMA.sub(lambda match: match.group(1) or "", text)
 
 
-def _criterion(item: Any, known: Sequence[str]) -> Criterion | None:
-    fields = _fields(item, "criteria")
-    name = fields.get("name")
-    if name not in known:
-        return None
-    quotes = (_fields(one, "evidence") for one in _list(fields, "evidence")[:MAX_QUOTES])
-    evidence = tuple(Quote(_turn_id(one.get("turn_id")), _text(one.get("quote"))) for one in quotes)
-    return Criterion(cast("str", name), _score(fields.get("score"), str(name)), evidence, _text(fields.get("reason")))
+def _criterion(said: _SaidCriterion) -> Criterion:
+    quotes = [Quote(_turn_id(one.turn_id), _text(one.quote)) for one in (said.evidence or ())[:MAX_QUOTES]]
+    return Criterion(said.name, _score(said.score, said.name), tuple(quotes), _text(said.reason))
 
 
-def _claim(item: Any) -> Claim:
-    fields = _fields(item, "issues")
-    return Claim(
-        type=_text(fields.get("type")),
-        severity=_text(fields.get("severity")),
-        quote=Quote(_turn_id(fields.get("turn_id")), _text(fields.get("quote"))),
-        description=_text(fields.get("description")),
-    )
+def _claim(said: _SaidIssue) -> Claim:
+    quote = Quote(_turn_id(said.turn_id), _text(said.quote))
+    return Claim(_text(said.type), _text(said.severity), quote, _text(said.description))
 
 
 def _score(value: Any, name: str) -> float:
@@ -218,9 +275,3 @@ def _list(fields: dict[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list):
         raise _Unfit(f"{name} is no list")
     return cast("list[Any]", value)
-
-
-def _fields(item: Any, where: str) -> dict[str, Any]:
-    if not isinstance(item, dict):
-        raise _Unfit(f"an entry of {where} is no object")
-    return cast("dict[str, Any]", item)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healing_eval.errors import UnreadableVerdict
-from healing_eval.evaluators.judge.reading import read_answer
+from healing_eval.evaluators.judge.reading import read_answer, read_answers
 
 GOOD = {"nonce": "n", "criteria": [{"name": "help", "score": 4}]}
 
@@ -32,6 +32,43 @@ def test_what_is_no_grade_is_not_guessed_at(score: object) -> None:
         read(text)
 
     assert caught.value.raw_answer == text
+
+
+anything = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
+)
+quotes = st.lists(st.fixed_dictionaries({}, optional={"turn_id": anything, "quote": anything}) | anything, max_size=2)
+said = st.fixed_dictionaries(
+    {"nonce": st.just("n") | anything},
+    optional={
+        "criteria": st.lists(
+            st.fixed_dictionaries({"name": st.just("help"), "score": st.integers(0, 5) | anything, "evidence": quotes})
+            | anything,
+            max_size=2,
+        )
+        | anything,
+        "issues": st.lists(st.fixed_dictionaries({}, optional={"type": anything, "quote": anything}), max_size=2),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(said | anything, min_size=1, max_size=3))
+def test_it_says_the_same_with_and_without_words_around_it(answers: list[object]) -> None:
+    text = json.dumps({"answers": answers})
+
+    bare, in_words = (read_answers(one, criteria=["help"], nonces=["n", "m"]) for one in (text, f"Here: {text}."))
+
+    assert bare == in_words
+
+
+def test_one_of_several_in_a_shape_of_its_own_spoils_none_of_the_others() -> None:
+    text = json.dumps({"answers": [GOOD, {"nonce": "m", "criteria": [3]}, 7, {"nonce": "k", "criteria": "good"}]})
+
+    first, *others = read_answers(text, criteria=["help"], nonces=["n", "m", "k"])
+
+    assert first == read(json.dumps(GOOD))
+    assert others == [None, None]
 
 
 @pytest.mark.parametrize("turn_id", ["4", 4, 4.0])
