@@ -1,8 +1,8 @@
 """How many conversations do models judge, what is paid for twice, and what is left when a provider fails?
 
-    .venv/bin/python -m bench.gateway [PART …] [--rounds 3] [--seconds 60] [--warm-up 10] [--load FILE]
+    .venv/bin/python -m bench.gateway [PART …] [--rows ROW …] [--rounds 3] [--seconds 60] [--warm-up 10] [--load FILE]
 
-Parts: judges (three that ask a model, with and without several conversations in a prompt), repeats, faults. Every
+Parts: judges (three that ask a model; rows ten, ten-untold, one: by conversations in a prompt), repeats, faults. Every
 round has a new PostgreSQL and a new Redis at default durability, `serve` and `work` in processes of their own, and
 models that take 800 ms (judges), 20 ms (repeats) or 300 ms (faults) for an answer.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,9 +62,9 @@ ROWS = (
 )
 
 
-def judges(plan: Plan, rounds: int) -> None:
-    """Print throughput of three judges."""
-    for row in ROWS:
+def judges(plan: Plan, rounds: int, chosen: Sequence[str]) -> None:
+    """Print throughput of three judges, in all rows or those that are named."""
+    for row in (row for row in ROWS if not chosen or row.name in chosen):
         show(row, [uvloop.run(row.measure(plan)) for _ in range(rounds)])
 
 
@@ -106,6 +106,7 @@ def _show_kept(kept: list[Kept]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART")
+    parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], default=[], help="of judges")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--warm-up", type=float, default=10)
@@ -114,7 +115,7 @@ def main() -> None:
     plan = Plan(given.seconds, given.warm_up, given.load)
     chosen = given.parts or PARTS
     if "judges" in chosen:
-        judges(plan, given.rounds)
+        judges(plan, given.rounds, given.rows)
     if "repeats" in chosen:
         repeats(given.load)
     if "faults" in chosen:

@@ -17,7 +17,7 @@ from healing_eval.domain.revision import RevisionKey, StoredRevision
 from healing_eval.ports.evaluator import Checks, Fact
 from healing_eval.ports.ledger import Found, Ledger
 
-PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.65)
+PAUSES_SECONDS = (0.05, 0.25, 0.7, 1.0)
 """Between looks for what checks are still finding out, two seconds in all; most are done before the second look."""
 
 

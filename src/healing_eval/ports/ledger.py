@@ -40,7 +40,7 @@ class LaneResult(msgspec.Struct, frozen=True):
     evaluations: tuple[Evaluation, ...]
 
 
-class FoundIssue(msgspec.Struct, frozen=True):
+class FoundIssue(msgspec.Struct, frozen=True, gc=False):
     """What of an issue others are told: a `Fact`."""
 
     type: str

@@ -87,7 +87,7 @@ async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> li
 async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None) -> tuple[list[_Link], _Lanes]:
     """Do all of it in statements that are written once: the workers load every batch by them."""
     heads = {row["conversation_key"]: row for row in await raw.fetch(_HEADS, [key.conversation_key for key in keys])}
-    wanted = [key for key in keys if key.conversation_key in heads]
+    wanted = [key for key in dict.fromkeys(keys) if key.conversation_key in heads]
     if lane_bit is not None:
         wanted = [key for key in wanted if _waits_for(lane_bit, key, heads[key.conversation_key])]
     if not wanted:
@@ -97,9 +97,21 @@ async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int 
     outdated = any(key.revision != head["revision"] for key, head in zip(wanted, theirs, strict=True))
     first = BEGINNING if outdated else min(head["whole_accepted_at"] for head in theirs)
     last = max(head["accepted_at"] for head in theirs)
-    arrays = [key.conversation_key for key in wanted], [key.revision for key in wanted]
-    links = [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *arrays, first, last)]
+    links: list[_Link] = []
+    growing: list[RevisionKey] = []  # a body that is not whole is put together of several rows; most are whole
+    for base, *row in await raw.fetch(_WANTED_BY_ARRAYS, *_arrays(wanted), first, last):
+        link = _Link(*row)
+        if base is None:
+            links.append(link)
+        else:
+            growing.append(RevisionKey(link.conversation_key, link.wanted_revision))
+    if growing:
+        links += [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *_arrays(growing), first, last)]
     return links, {key: head["outstanding"] for key, head in zip(wanted, theirs, strict=True)}
+
+
+def _arrays(keys: Sequence[RevisionKey]) -> tuple[list[bytes], list[int]]:
+    return [key.conversation_key for key in keys], [key.revision for key in keys]
 
 
 def _waits_for(lane_bit: int, key: RevisionKey, head: Any) -> bool:
@@ -128,6 +140,13 @@ _LINKS = (
 _HEADS = """
 SELECT conversation_key, revision, whole_accepted_at, accepted_at, outstanding FROM conversations
 WHERE conversation_key = ANY($1)
+"""
+_WANTED_BY_ARRAYS = """
+SELECT wanted.base_revision, wanted.conversation_key, wanted.revision, wanted.project, wanted.conversation_id,
+    wanted.accepted_at, wanted.complete, wanted.body
+FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)
+JOIN revisions AS wanted USING (conversation_key, revision)
+WHERE wanted.accepted_at BETWEEN $3 AND $4
 """
 _LINKS_BY_ARRAYS = """
 SELECT link.conversation_key, wanted.revision, link.project, link.conversation_id, link.accepted_at, link.complete,
@@ -204,9 +223,11 @@ async def list_found(
     if not done:
         return {}
     defects: dict[Row, list[FoundIssue]] = defaultdict(list)
-    for row in await _rows(connection, _DEFECTS, done, span, evaluators):
-        kind, severity, description, turn_id, is_number = row[4:]
-        defects[row[:4]].append(FoundIssue(kind, severity, description, turn_id_of(turn_id, is_number)))
+    for key, revision, evaluator, version, kind, severity, description, *turn in await _rows(
+        connection, _DEFECTS, done, span, evaluators
+    ):
+        issue = FoundIssue(kind, severity, description, turn_id_of(*turn))
+        defects[key, revision, evaluator, version].append(issue)
     found: dict[RevisionKey, dict[str, Found]] = {key: {} for key in done}
     for *run, status in runs:
         key, revision, evaluator, version = run
@@ -227,8 +248,7 @@ async def _rows(
 ) -> Sequence[AnyRow]:
     raw = raw_connection(connection)
     if raw is not None:
-        arrays = [key.conversation_key for key in keys], [key.revision for key in keys]
-        return cast("Sequence[AnyRow]", await raw.fetch(asked.by_arrays, *arrays, *span, evaluators))
+        return cast("Sequence[AnyRow]", await raw.fetch(asked.by_arrays, *_arrays(keys), *span, evaluators))
     theirs = of_revisions(connection, asked.of, keys, span) & asked.of.c.evaluator.in_(evaluators)
     return (await connection.execute(asked.statement.where(theirs))).all()
 
