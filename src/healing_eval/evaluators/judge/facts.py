@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.conversation import Conversation, TurnId
 from healing_eval.domain.issue_types import SEVERITIES
 from healing_eval.evaluators.judge.fence import Line, record_line
 from healing_eval.ports.evaluator import Checks, Fact
 
 MOST_FACTS = 20
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def facts_about(conversation: Conversation, checks: Checks | None) -> Line | None:
@@ -25,5 +27,10 @@ def facts_about(conversation: Conversation, checks: Checks | None) -> Line | Non
 
 
 def _record(issue: Fact) -> dict[str, Any]:
-    record = {"type": issue.type, "severity": issue.severity, "description": issue.description}
-    return record if issue.turn_id is None else {"turn_id": issue.turn_id, **record}
+    record = {"type": issue.type, "severity": issue.severity, "description": _as_stored(issue.description)}
+    return record if issue.turn_id is None else {"turn_id": _as_stored(issue.turn_id), **record}
+
+
+def _as_stored(value: TurnId) -> TurnId:
+    """Write a text as stores keep it: a question must be the same whether its facts were read or found out just now."""
+    return value if isinstance(value, int) else _UNSTORABLE.sub("\ufffd", value)

@@ -12,6 +12,7 @@ from healing_eval.domain.conversation import Conversation
 from healing_eval.domain.evaluation import Evaluation, Failure, Findings, Issue, issue
 from healing_eval.errors import AnswerPending, ConfigError, ModelBusy, ModelUnavailable
 from healing_eval.evaluators.judge.evaluator import CoherenceJudge, Judge, ToolUseJudge
+from healing_eval.evaluators.judge.facts import facts_about
 from healing_eval.ports.evaluator import EvaluatorSetup, Fact
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
 
@@ -278,3 +279,12 @@ async def test_checks_can_be_kept_from_it(scripted: Scripted) -> None:
     await anext(judge.evaluate([a_conversation()]))
 
     assert "checks" not in model.asked[0].messages[1].content
+
+
+def test_facts_read_the_same_whether_they_were_stored_or_not() -> None:
+    as_found, as_stored = (
+        facts_about(a_conversation(), Checks(issue("other", f"said {text}", turn_id=f"t{text}")))
+        for text in ("\x00", "\ufffd")
+    )
+
+    assert as_found == as_stored
