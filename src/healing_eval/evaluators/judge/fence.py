@@ -140,7 +140,7 @@ def _line(record: dict[str, Any]) -> Line:
 
 
 def _written_quickly(record: dict[str, Any]) -> str | None:
-    """Write a record in a fifth of the time; None if it may hold hidden characters, or what cannot be written so."""
+    """Write a record in a fraction of the time; None if it may hold hidden characters, or what cannot be written so."""
     try:
         text = _quick(record).decode()
     except (RecursionError, UnicodeEncodeError):
