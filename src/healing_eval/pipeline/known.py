@@ -2,8 +2,8 @@
 
 A judge is told what deterministic checks found. Their lane stores it within moments, and reading it for a whole batch
 costs a fraction of running the checks once more. So the lane of the judges waits a little for a conversation that the
-checks are still at work on: the model it is going to ask takes longer. What it then does not find, or finds of another
-version, its judges have found out on the spot.
+checks are still at work on. What it then does not find, or finds of another version, its judges have found out on the
+spot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from healing_eval.ports.evaluator import Checks, Fact
 from healing_eval.ports.ledger import Found, Ledger
 
 PAUSES_SECONDS = (0.05, 0.25, 0.7, 1.0)
-"""Between looks for what checks are still finding out, two seconds in all; most are done before the second look."""
+"""Between looks for what checks are still finding out, two seconds in all; an idle site is done by the second look."""
 
 
 class Known:
@@ -62,13 +62,13 @@ class KnownFacts:
         return self._checks.facts_in(issues)
 
 
-Findings = Mapping[RevisionKey, Mapping[str, Found]]
+FoundByRevision = Mapping[RevisionKey, Mapping[str, Found]]
 """Of revisions, what evaluators found, by name."""
 
 
 async def read_found(
     ledger: Ledger, revisions: Sequence[StoredRevision], own: Sequence[str], told: Sequence[str]
-) -> Findings:
+) -> FoundByRevision:
     """Read what was found in revisions that are about to be evaluated.
 
     Args:
