@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
 import structlog
 
+from healing_eval.backends.ledger.sqlite import SqliteLedger
 from healing_eval.testing.servers.postgresql import Postgresql
 from healing_eval.testing.servers.process import MissingServer, Process, free_port, wait_until_ready
 from healing_eval.testing.servers.redis import RedisServer
@@ -25,6 +27,15 @@ def logging_as_at_the_start() -> Iterator[None]:
     """Undo what a test configured: commands that run in-process set the level for the whole process."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    """A ledger of one's own that needs no server."""
+    opened = SqliteLedger(f"sqlite:///{tmp_path}/ledger.db")
+    await opened.open()
+    yield opened
+    await opened.close()
 
 
 def made_or_skipped(make: Callable[[], Server]) -> Server:

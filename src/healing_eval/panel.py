@@ -53,6 +53,19 @@ class Panel(msgspec.Struct, frozen=True):
         """Those on which what comes in now is to travel."""
         return tuple(lane for lane in self.lanes if self.on_lane(lane))
 
+    @property
+    def first_lanes(self) -> tuple[str, ...]:
+        """Those on which what comes in now begins: the checks, whose findings others are told, if there are any."""
+        return (CHECKS,) if CHECKS in self.lanes_in_use else self.lanes_in_use
+
+    def lanes_after(self, lane: str) -> tuple[str, ...]:
+        """Those to which a conversation goes on when this one is done with it."""
+        return tuple(other for other in self.lanes_in_use if other != CHECKS) if lane == CHECKS else ()
+
+    def lanes_before(self, lane: str) -> tuple[str, ...]:
+        """Those that must be done with a conversation before it comes to this one; none before a lane that is empty."""
+        return (CHECKS,) if lane != CHECKS and lane in self.lanes_in_use else ()
+
     def on_lane(self, lane: str) -> tuple[Evaluator, ...]:
         """The evaluators that travel on a lane.
 

@@ -105,6 +105,7 @@ def test_a_post_its_messages_its_evaluation_and_its_model_calls_are_one_trace(
         "evaluate judge",
         "process judges",
         "send judges",
+        "send checks",
         "POST /api/v1/conversations",
     ]
     assert above(only(collector.named("evaluate heuristic")), by_id)[:2] == ["process checks", "send checks"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +26,8 @@ from healing_eval.ports.spending import Charge
 from healing_eval.testing.builders import PROJECT, a_conversation, a_submission
 from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
-from healing_eval.worker.loop import LaneWorker, Pace
+from healing_eval.worker.loop import LaneWorker
+from healing_eval.worker.pace import Pace
 
 LANE = "judges"
 DOLLAR = 1_000_000_000
@@ -43,14 +43,6 @@ class Paid(ToyEvaluator):
         use = ModelUse("m", 6, 4, cost_dollars=1.0)
         async for one in super().evaluate(conversations):
             yield Evaluation(one.conversation_key, one.evaluator, one.version, one.result, model_use=use)
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
-    opened = SqliteLedger(f"sqlite:///{tmp_path}/ledger.db")
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def work(ledger: SqliteLedger, stream: MemoryStream, evaluators: Sequence[Evaluator], done: int) -> None:

@@ -48,7 +48,7 @@ async def test_what_was_never_rung_is_rung_after_one_round_of_sweeping(ledger: L
     turn = Turn(plugins.load_for_url(plugins.LEASE, "memory://").from_url("memory://"), "host", NAME)  # type: ignore[attr-defined]
     stop = asyncio.Event()
     first = await accept(ledger, "before")
-    sweeping = asyncio.create_task(sweep([LANE], ledger, stream, turn, stop, every_seconds=0.2))
+    sweeping = asyncio.create_task(sweep({LANE: ()}, ledger, stream, turn, stop, every_seconds=0.2))
     at_once = await stream.read(LANE, "worker", count=9, wait_seconds=10)
     await stream.ack(LANE, at_once)
     await ledger.fail([first], LANE, "it is not what this is about")

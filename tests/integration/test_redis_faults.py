@@ -235,7 +235,7 @@ async def test_a_post_is_answered_within_a_second_whatever_redis_does(
     server: RedisServer, tmp_path: Path, disturb: Callable[[RedisServer], None]
 ) -> None:
     async with a_ledger(tmp_path) as ledger, a_stream(server, Patience()) as stream:
-        ingest = Ingest(ledger, stream, (LANE, "judges"), WireLimits())
+        ingest = Ingest(ledger, stream, (LANE, "judges"), (LANE, "judges"), WireLimits())
         sent = [msgspec.json.encode({"conversations": [wire_item(a_conversation(name))]}) for name in ("a", "b")]
         await ingest.ingest(sent[0], "application/json", PROJECT)
         disturb(server)

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -28,21 +27,13 @@ from healing_eval.testing.toy import ToyEvaluator
 from healing_eval.testing.waiting import wait_until
 from healing_eval.worker.census import Census
 from healing_eval.worker.holding import TIMES
-from healing_eval.worker.loop import LaneWorker, Pace
+from healing_eval.worker.loop import LaneWorker
+from healing_eval.worker.pace import Pace
 from healing_eval.worker.sweep import sweep_lane
 from healing_eval.worker.turn import Turn
 
 LANE = "checks"
 QUICK = Pace(batch=8, wait_seconds=0.05, redeliver_after_seconds=0.2, backoff_seconds=0.02, max_attempts=3)
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    opened: Ledger = plugins.load_for_url(plugins.LEDGER, url).from_url(url)  # type: ignore[attr-defined]
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])

@@ -55,6 +55,24 @@ def test_with_a_model_the_judge_has_its_own_lane(settings: Settings, monkeypatch
     assert panel.lanes_in_use == ("checks", "judges")
 
 
+def test_judges_come_after_the_checks_where_there_are_any(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with_both = build_panel(with_model(settings, "openai:gpt-4o"))
+    judges_only = build_panel(with_model(settings, "openai:gpt-4o"), ["judge"])
+    checks_only = build_panel(settings)
+
+    assert [panel.first_lanes for panel in (with_both, judges_only, checks_only)] == [
+        ("checks",),
+        ("judges",),
+        ("checks",),
+    ]
+    # What was accepted while there were checks goes on as it would have.
+    assert with_both.lanes_after("checks") == judges_only.lanes_after("checks") == ("judges",)
+    assert with_both.lanes_after("judges") == checks_only.lanes_after("checks") == ()
+    assert with_both.lanes_before("judges") == ("checks",)
+    assert with_both.lanes_before("checks") == checks_only.lanes_before("judges") == ()
+
+
 def test_a_model_that_is_handed_over_is_asked_instead_of_the_configured_one(settings: Settings) -> None:
     ours = GullibleModel()
 

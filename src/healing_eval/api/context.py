@@ -44,7 +44,12 @@ class Context(msgspec.Struct, frozen=True):
             services=services,
             access=Access(services.catalog, project_characters=limits.id_characters),
             ingest=Ingest(
-                services.ledger, services.stream, services.panel.lanes_in_use, wire_limits, tracer=services.tracer
+                services.ledger,
+                services.stream,
+                services.panel.lanes_in_use,
+                services.panel.first_lanes,
+                wire_limits,
+                tracer=services.tracer,
             ),
             wire_limits=wire_limits,
         )

@@ -66,8 +66,8 @@ class StoredRevision(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     complete: bool
     body: bytes
-    others_at_work: bool = False
-    """Whether a lane besides the one it was loaded for had not finished either."""
+    untouched: bool = False
+    """Whether no lane had finished it when it was loaded for one."""
 
 
 class ConversationHead(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from contextlib import aclosing
 
 import msgspec
@@ -16,11 +16,11 @@ from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
 from healing_eval.formats.item import read_conversation
 from healing_eval.pipeline.evaluate import evaluate_in_groups
-from healing_eval.pipeline.known import Known, read_found
+from healing_eval.pipeline.known import Known, as_found
 from healing_eval.pipeline.retries import Retries, only_waits
 from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
-from healing_eval.ports.ledger import LaneResult, Ledger
+from healing_eval.ports.ledger import Found, LaneResult, Ledger
 from healing_eval.ports.tracer import Tracer
 
 log = structlog.get_logger()
@@ -39,6 +39,15 @@ class Lane(msgspec.Struct, frozen=True):
     """Where what other lanes have found out is noted; None if nobody here is told of it."""
 
 
+class Handed(msgspec.Struct, frozen=True):
+    """A revision that one lane is done with and the next can go on with."""
+
+    revision_key: RevisionKey
+    conversation: Conversation
+    found: Mapping[str, Found]
+    """What the lane's evaluators found, by name."""
+
+
 class Step(msgspec.Struct, frozen=True):
     """Revisions that need nothing more for now."""
 
@@ -52,6 +61,8 @@ class Step(msgspec.Struct, frozen=True):
     """How many of the settled had their results stored now."""
     failed: int = 0
     """How many of the settled were given up now."""
+    handed: Sequence[Handed] = ()
+    """Those of the settled that were stored now, and that no lane had finished before."""
 
 
 _Read = tuple[RevisionKey, Conversation]
@@ -73,37 +84,50 @@ class Closer:
         self._retries = retries
         self._stores = together(self._store, lane.tracer, "results")
 
-    async def close(self, keys: Sequence[RevisionKey]) -> AsyncGenerator[Step, None]:
+    async def close(
+        self, keys: Sequence[RevisionKey], handed: Mapping[RevisionKey, Handed] | None = None
+    ) -> AsyncGenerator[Step, None]:
         """Store what is ready while the rest is still running.
+
+        What was `handed` over by a lane that has just stored it need not be loaded.
 
         Raises:
             BackendError: the ledger failed; whatever was not yielded has to be tried again.
         """
-        lane = self._lane
-        outstanding = await self._ledger.load_outstanding(keys, lane.name)
+        lane, here = self._lane, handed or {}
+        asked = [key for key in keys if key not in here]
+        outstanding = await self._ledger.load_outstanding(asked, lane.name) if asked else []
         waiting = {one.revision_key for one in outstanding}
-        settled = [key for key in keys if key not in waiting]
+        settled = [key for key in asked if key not in waiting]
         if settled:
             yield Step(settled)
         if not lane.evaluators:  # nobody has anything to say here any more
-            yield await self._stored([LaneResult(key, ()) for key in waiting])
+            yield await self._stored([LaneResult(key, ()) for key in (*waiting, *here)], {})
             return
         read, unreadable = _read_all(outstanding)
         if unreadable:
             await self._ledger.fail(unreadable, lane.name, "the stored body cannot be read")
             yield Step(unreadable, failed=len(unreadable))
-        kept = await self._recall(outstanding, read)
-        for evaluators, some in _by_what_is_missing(lane, read, kept):
-            async with aclosing(self._evaluate(evaluators, some, kept)) as steps:
+        kept: _Kept = await self._recall(outstanding, read) if outstanding else {}
+        fresh = {one.revision_key for one in outstanding if one.untouched}
+        batch = [*read, *map(self._taken_over, here.values())]
+        for evaluators, some in _by_what_is_missing(lane, batch, kept):
+            async with aclosing(self._evaluate(evaluators, some, kept, fresh)) as steps:
                 async for step in steps:
                     yield step
 
+    def _taken_over(self, handed: Handed) -> _Read:
+        if self._lane.known is not None:
+            self._lane.known.note(handed.conversation, handed.found)
+        return handed.revision_key, handed.conversation
+
     async def _evaluate(
-        self, evaluators: Sequence[Evaluator], some: Sequence[_Read], kept: _Kept
+        self, evaluators: Sequence[Evaluator], some: Sequence[_Read], kept: _Kept, fresh: Set[RevisionKey]
     ) -> AsyncGenerator[Step, None]:
         """Evaluate what waits for the same evaluators, and store it or have it tried again."""
+        to_hand_on = {key: conversation for key, conversation in some if key in fresh}
         if not evaluators:
-            yield await self._stored([_joined(self._lane, key, (), kept) for key, _ in some])
+            yield await self._stored([_joined(self._lane, key, (), kept) for key, _ in some], to_hand_on)
             return
         conversations = [conversation for _, conversation in some]
         async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
@@ -116,7 +140,7 @@ class Closer:
                     pending = sum(one.revision_key in again and only_waits(one.evaluations) for one in results)
                     yield Step(postponed=postponed, pending=pending)
                 if final:
-                    yield await self._stored(final)
+                    yield await self._stored(final, to_hand_on)
 
     async def _recall(self, outstanding: Sequence[StoredRevision], read: Sequence[_Read]) -> _Kept:
         """Read what need not be found out again: give what is this lane's own, and note what its judges are told.
@@ -126,7 +150,7 @@ class Closer:
         lane = self._lane
         own = lane.paid if len(lane.paid) > 1 else ()
         told = lane.known.asked_for if lane.known is not None else ()
-        found = await read_found(self._ledger, outstanding, own, told)
+        found = await self._ledger.found(outstanding, (*own, *told)) if own or told else {}
         if lane.known is not None:
             for key, conversation in read:
                 lane.known.note(conversation, found.get(key, {}))
@@ -138,8 +162,11 @@ class Closer:
         """Break off a transaction that those who waited for it have given up."""
         await self._stores.close()
 
-    async def _stored(self, results: Sequence[LaneResult]) -> Step:
-        return Step([one.revision_key for one in results], stored=sum(await self._stores.write(results)))
+    async def _stored(self, results: Sequence[LaneResult], to_hand_on: Mapping[RevisionKey, Conversation]) -> Step:
+        stored = await self._stores.write(results)
+        now = [one for one, is_new in zip(results, stored, strict=True) if is_new and one.revision_key in to_hand_on]
+        handed = [_handed(one, to_hand_on[one.revision_key]) for one in now]
+        return Step([one.revision_key for one in results], stored=sum(stored), handed=handed)
 
     async def _store(self, results: Sequence[LaneResult]) -> list[bool]:
         """Store results in one transaction, and tell of each whether it was stored now."""
@@ -173,20 +200,24 @@ def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[L
     return final, postponed
 
 
+def _handed(result: LaneResult, conversation: Conversation) -> Handed:
+    return Handed(result.revision_key, conversation, {one.evaluator: as_found(one) for one in result.evaluations})
+
+
 def _by_what_is_missing(
     lane: Lane, read: Sequence[_Read], kept: _Kept
 ) -> list[tuple[tuple[Evaluator, ...], list[_Read]]]:
     """Put together what waits for the same evaluators; nearly always that is all of them."""
     groups: dict[tuple[str, ...], list[_Read]] = {}
     for one in read:
-        known = {evaluation.evaluator for evaluation in kept[one[0]]}
+        known = {evaluation.evaluator for evaluation in kept.get(one[0], ())}
         groups.setdefault(tuple(e.name for e in lane.evaluators if e.name not in known), []).append(one)
     return [(tuple(e for e in lane.evaluators if e.name in names), some) for names, some in groups.items()]
 
 
 def _joined(lane: Lane, key: RevisionKey, evaluations: Sequence[Evaluation], kept: _Kept) -> LaneResult:
     """Add what was kept, in the order of the lane's evaluators."""
-    found = {one.evaluator: one for one in (*kept[key], *evaluations)}
+    found = {one.evaluator: one for one in (*kept.get(key, ()), *evaluations)}
     return LaneResult(key, tuple(found[evaluator.name] for evaluator in lane.evaluators))
 
 

@@ -1,8 +1,8 @@
 """In which order is a request of conversations taken?
 
 Read each item by itself; store the good ones in one transaction, which requests that arrive together share; ring the
-lanes; answer one entry for each item. What is answered as taken is committed: the store is the truth, and a bell that
-cannot be rung now is rung by the sweeper.
+lanes on which they begin; answer one entry for each item. What is answered as taken is committed: the store is the
+truth, and a bell that cannot be rung now is rung by the sweeper.
 """
 
 from __future__ import annotations
@@ -86,16 +86,19 @@ class Ingest:
         ledger: Ledger,
         stream: Stream,
         lanes: Sequence[str],
+        first_lanes: Sequence[str],
         limits: WireLimits,
         *,
         tracer: Tracer | None = None,
     ) -> None:
+        """Take where conversations are kept, the lanes they travel on, and those of them that are rung at once."""
+
         async def add(submissions: Sequence[Submission]) -> Sequence[Receipt]:
             return await ledger.add(submissions, lanes)
 
         self._adds = together(add, tracer, "conversations")
         self._stream = stream
-        self._lanes = lanes
+        self._first_lanes = first_lanes
         self._limits = limits
 
     async def ingest(self, body: bytes, content_type: str, project: str) -> Ingested:
@@ -121,7 +124,7 @@ class Ingest:
         keys = _latest(receipts)
         if not keys:
             return
-        for lane in self._lanes:
+        for lane in self._first_lanes:
             try:
                 await self._stream.append(lane, keys)
             except BackendError as error:

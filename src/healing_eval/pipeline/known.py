@@ -1,24 +1,19 @@
 """What have others said already, so that nobody has to find it out again?
 
-A judge is told what deterministic checks found. Their lane stores it within moments, and reading it for a whole batch
-costs a fraction of running the checks once more. So the lane of the judges waits a little for a conversation that the
-checks are still at work on. What it then does not find, or finds of another version, its judges have found out on the
-spot.
+A judge is told what deterministic checks found. Their lane comes first: it hands on what it found with the
+conversation, or else the ledger is asked, for a whole batch at once. What neither says, or says of another version, the
+judges have found out on the spot.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from healing_eval.domain.conversation import Conversation
+from healing_eval.domain.evaluation import Abstention, Evaluation, Findings
 from healing_eval.domain.in_hand import PerConversation
-from healing_eval.domain.revision import RevisionKey, StoredRevision
 from healing_eval.ports.evaluator import Checks, Fact
-from healing_eval.ports.ledger import Found, Ledger
-
-PAUSES_SECONDS = (0.05, 0.25, 0.7, 1.0)
-"""Between looks for what checks are still finding out, two seconds in all; an idle site is done by the second look."""
+from healing_eval.ports.ledger import Found
 
 
 class Known:
@@ -62,28 +57,9 @@ class KnownFacts:
         return self._checks.facts_in(issues)
 
 
-FoundByRevision = Mapping[RevisionKey, Mapping[str, Found]]
-"""Of revisions, what evaluators found, by name."""
-
-
-async def read_found(
-    ledger: Ledger, revisions: Sequence[StoredRevision], own: Sequence[str], told: Sequence[str]
-) -> FoundByRevision:
-    """Read what was found in revisions that are about to be evaluated.
-
-    Args:
-        ledger: where it is stored.
-        revisions: those in hand.
-        own: evaluators of this lane of which it is wanted.
-        told: evaluators of other lanes, which are waited for where these are still at work.
-    """
-    wanted = (*own, *told)
-    found = await ledger.found(revisions, wanted) if wanted else {}
-    waiting = [one for one in revisions if told and one.others_at_work]
-    for pause in PAUSES_SECONDS:
-        waiting = [one for one in waiting if not found.get(one.revision_key, {}).keys() >= set(told)]
-        if not waiting:
-            break
-        await asyncio.sleep(pause)
-        found = {**found, **await ledger.found(waiting, wanted)}
-    return found
+def as_found(evaluation: Evaluation) -> Found:
+    """Say of an evaluation what a ledger would say that has stored it."""
+    result = evaluation.result
+    if isinstance(result, Findings):
+        return Found(evaluation.version, "measured", result.issues)
+    return Found(evaluation.version, "abstained" if isinstance(result, Abstention) else "failed")

@@ -15,7 +15,7 @@ STORE_OPERATIONS = frozenset(
     {"add", "load", "close_lane", "fail", "pending", "load_outstanding", "found", "find", "query"}
 )
 STREAM_OPERATIONS = frozenset(
-    {"append", "claim", "hold", "ack", "release", "failing_for", "forget_failing", "depth", "bury"}
+    {"append", "append_and_read", "claim", "hold", "ack", "release", "failing_for", "forget_failing", "depth", "bury"}
 )
 """Not `read`, which waits for work."""
 

@@ -6,7 +6,8 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from healing_eval.domain.conversation import Conversation
@@ -17,7 +18,7 @@ from healing_eval.pipeline.pending import is_pending
 from healing_eval.pipeline.spans import CONVERSATIONS, spanning
 from healing_eval.ports.chat_model import ChatAnswer, ChatModel, ChatRequest
 from healing_eval.ports.evaluator import Evaluator
-from healing_eval.ports.stream import Stream
+from healing_eval.ports.stream import Delivery, Stream
 from healing_eval.ports.tracer import Attributes, Tracer
 
 
@@ -63,20 +64,38 @@ class _TracedStream(_InFront):
         super().__init__(stream, tracer)
         self._system = system
 
-    async def append(self, lane: str, keys: Sequence[RevisionKey]) -> None:
-        parent = self._tracer.current()
+    async def append(self, lane: str, keys: Sequence[RevisionKey], *, traceparent: str | None = None) -> None:
+        with self._sending(lane, len(keys), traceparent) as carried:
+            await self._real.append(lane, keys, **carried)
+
+    async def append_and_read(
+        self,
+        lane: str,
+        keys: Sequence[RevisionKey],
+        consumer: str,
+        *,
+        count: int,
+        traceparent: str | None = None,
+    ) -> list[Delivery]:
+        with self._sending(lane, len(keys), traceparent) as carried:
+            return await self._real.append_and_read(lane, keys, consumer, count=count, **carried)
+
+    @contextmanager
+    def _sending(self, lane: str, count: int, traceparent: str | None) -> Generator[dict[str, str | None]]:
+        """Make a span of what is sent, in that trace or else the current one; give what is to travel on."""
+        parent = traceparent or self._tracer.current()
         if parent is None:
-            await self._real.append(lane, keys)
+            yield {}
             return
         about = {
             "messaging.system": self._system,
             "messaging.destination.name": lane,
             "messaging.operation.name": "append",
             "messaging.operation.type": "send",
-            "messaging.batch.message_count": len(keys),
+            "messaging.batch.message_count": count,
         }
         with spanning(self._tracer, f"send {lane}", "producer", about, parent=parent) as span:
-            await self._real.append(lane, keys, traceparent=span.traceparent)
+            yield {"traceparent": span.traceparent}
 
 
 class _SweptStream(_InFront):

@@ -28,6 +28,7 @@ from healing_eval.domain.revision import (
 from healing_eval.domain.unmeasured import Why
 from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.archive import Part, Row
+from healing_eval.ports.evaluator import Fact
 
 Decide = Callable[[Sequence[Opinion], bool], Verdict]
 """From the opinions of all evaluators on one revision, and whether no lane is outstanding, to its verdict."""
@@ -55,7 +56,7 @@ class Found(msgspec.Struct, frozen=True):
     version: str
     """The evaluator's."""
     status: Literal["measured", "abstained", "failed"]
-    issues: tuple[FoundIssue, ...] = ()
+    issues: Sequence[Fact] = ()
 
 
 class EvaluatedRevision(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,8 +240,13 @@ class Ledger(Protocol):
         """Tell what an evaluator's evaluations cost in the newest conversations of a project."""
         ...
 
-    async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
-        """List the latest revisions whose lane is outstanding since before a time, oldest first."""
+    async def pending(
+        self, lane: str, *, accepted_before: datetime, limit: int, after: Sequence[str] = ()
+    ) -> list[RevisionKey]:
+        """List the latest revisions whose lane is outstanding since before a time, oldest first.
+
+        Without those for which a lane of `after` is outstanding as well.
+        """
         ...
 
     async def count_pending(self, *, limit: int) -> int:

@@ -87,6 +87,25 @@ class Stream(Protocol):
         """
         ...
 
+    async def append_and_read(
+        self,
+        lane: str,
+        keys: Sequence[RevisionKey],
+        consumer: str,
+        *,
+        count: int,
+        traceparent: str | None = None,
+    ) -> list[Delivery]:
+        """Do what `append` does, and take up to `count` messages before anybody else can.
+
+        Where no others wait those are the ones just added, so that whoever brings work can go on with it. On an error
+        some keys may have been added, and some messages be in the consumer's hands that it was not told of.
+
+        Raises:
+            BackendError: the stream cannot take them now.
+        """
+        ...
+
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
         """Take up to `count` messages, waiting up to `wait_seconds` for the first; [] if none came.
 

@@ -184,7 +184,7 @@ class LedgerContract(OpenedLedger):
         (stored,) = await ledger.load([receipt.revision_key])
         waiting_for_judges = await ledger.load_outstanding([receipt.revision_key], "judges")
 
-        assert waiting_for_judges == [msgspec.structs.replace(stored, others_at_work=True)]
+        assert waiting_for_judges == [msgspec.structs.replace(stored, untouched=True)]
         assert (stored.body, stored.conversation_id, stored.project) == (sent.body, "ä/'\"%;--", PROJECT)
         assert stored.complete
 

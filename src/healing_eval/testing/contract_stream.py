@@ -59,6 +59,43 @@ class StreamContract:
         assert {one.attempt for one in first} == {1}
         assert len({one.message_id for one in [*first, *second]}) == 5
 
+    async def test_who_brings_work_can_go_on_with_it_before_anybody_else(self, stream: Stream) -> None:
+        waiting = asyncio.create_task(stream.read("checks", "worker-2", count=9, wait_seconds=0.3))
+        await asyncio.sleep(0.05)
+
+        taken = await stream.append_and_read("checks", keys_of(3), "worker-1", count=9, traceparent=TRACEPARENT)
+
+        assert read_keys(taken) == keys_of(3)
+        assert {(one.attempt, one.traceparent) for one in taken} == {(1, TRACEPARENT)}
+        assert await waiting == []
+        await stream.hold("checks", "worker-1", taken)
+        await stream.ack("checks", taken)
+        assert await stream.depth("checks") == 0
+
+    async def test_what_has_waited_for_longer_is_taken_first(self, stream: Stream) -> None:
+        first, second, third = keys_of(3)
+        await stream.append("checks", [first, second])
+
+        taken = await stream.append_and_read("checks", [third], "worker-1", count=2)
+
+        assert read_keys(taken) == [first, second]
+        assert {one.traceparent for one in taken} == {None}
+        assert read_keys(await self.take(stream)) == [third]
+
+    async def test_who_has_no_room_only_appends(self, stream: Stream) -> None:
+        assert await stream.append_and_read("checks", keys_of(2), "worker-1", count=0) == []
+        assert await stream.append_and_read("checks", [], "worker-1", count=0) == []
+
+        assert read_keys(await self.take(stream)) == keys_of(2)
+
+    async def test_many_are_added_and_as_many_taken_as_asked_for(self, stream: Stream) -> None:
+        keys = keys_of(2500)
+
+        taken = await stream.append_and_read("a new lane", keys, "worker-1", count=2400)
+
+        assert read_keys(taken) == keys[:2400]
+        assert read_keys(await self.take(stream, lane="a new lane")) == keys[2400:]
+
     async def test_what_is_in_one_consumers_hands_is_read_by_nobody_else(self, stream: Stream) -> None:
         await stream.append("checks", keys_of(2))
         await self.take(stream, count=1)

@@ -15,7 +15,9 @@ from healing_eval.sections import WorkerSettings
 from healing_eval.wiring import Services
 from healing_eval.worker.batches import NAME as BATCHES
 from healing_eval.worker.batches import see_to_batches
-from healing_eval.worker.loop import LaneWorker, Pace
+from healing_eval.worker.loop import LaneWorker
+from healing_eval.worker.onward import Onward
+from healing_eval.worker.pace import Pace
 from healing_eval.worker.schedule import NAME as SCHEDULE
 from healing_eval.worker.schedule import RETAINING, Daily, keep_house
 from healing_eval.worker.sweep import NAME as SWEEP
@@ -42,20 +44,11 @@ async def run_crew(
     panel, tracer = services.panel, services.tracer
     holder = f"{socket.gethostname()}-{os.getpid()}"
     async with asyncio.TaskGroup() as crew:
-        for name in panel.lanes if lanes is None else lanes:
-            evaluators = panel.on_lane(name)
-            paid = tuple(one.name for one in evaluators if panel.asks_a_model(one))
-            worker = LaneWorker(
-                Lane(name, evaluators, panel.rules, tracer, paid, panel.known if paid else None),
-                services.ledger,
-                services.stream,
-                _pace(services.settings.worker, slice_seconds, asks_model=bool(paid)),
-                consumer=f"{name}-{holder}",
-            )
+        for name, worker in _workers(services, panel.lanes if lanes is None else lanes, holder, slice_seconds).items():
             crew.create_task(worker.run(stop), name=f"worker-{name}")
         crew.create_task(
             sweep(
-                panel.lanes,
+                {lane: panel.lanes_before(lane) for lane in panel.lanes},
                 services.ledger,
                 services.stream if tracer is None else swept_stream(services.stream, tracer),
                 Turn(services.lease, holder, SWEEP),
@@ -70,6 +63,24 @@ async def run_crew(
             every_seconds = min(chosen.gather_seconds, chosen.poll_seconds)
             turn = Turn(services.lease, holder, BATCHES)
             crew.create_task(see_to_batches(services.batches, turn, stop, every_seconds=every_seconds), name="batches")
+
+
+def _workers(services: Services, lanes: Sequence[str], holder: str, slice_seconds: float) -> dict[str, LaneWorker]:
+    """Make who works on each of these lanes: those that come later first, as others hand over to them."""
+    panel = services.panel
+    workers: dict[str, LaneWorker] = {}
+    for name in sorted(lanes, key=lambda lane: len(panel.lanes_after(lane))):
+        evaluators = panel.on_lane(name)
+        paid = tuple(one.name for one in evaluators if panel.asks_a_model(one))
+        workers[name] = LaneWorker(
+            Lane(name, evaluators, panel.rules, services.tracer, paid, panel.known if paid else None),
+            services.ledger,
+            services.stream,
+            _pace(services.settings.worker, slice_seconds, asks_model=bool(paid)),
+            consumer=f"{name}-{holder}",
+            onward=Onward(services.stream, {later: workers.get(later) for later in panel.lanes_after(name)}),
+        )
+    return workers
 
 
 def _daily(services: Services, holder: str) -> Daily:

@@ -11,9 +11,9 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 from functools import partial
 
-import msgspec
 import structlog
 
 from healing_eval import telemetry
@@ -21,12 +21,14 @@ from healing_eval.domain.revision import RevisionKey
 from healing_eval.errors import BackendError
 from healing_eval.pipeline.batch_spans import note_done, traced_batch
 from healing_eval.pipeline.close import Closer, Lane, Step
-from healing_eval.pipeline.evaluate import PAUSE_EVERY_SECONDS
 from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.ledger import Ledger
 from healing_eval.ports.stream import Delivery, Stream
 from healing_eval.worker.allowance import Allowance
+from healing_eval.worker.batch import Batch, Tally
 from healing_eval.worker.holding import hold
+from healing_eval.worker.onward import HandedOver, Onward
+from healing_eval.worker.pace import Pace
 
 log = structlog.get_logger()
 
@@ -40,62 +42,21 @@ HELD_TIMES = 5
 here, it may answer elsewhere."""
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """How much a worker takes, and how patient it is."""
-
-    batch: int = 64
-    """Most conversations in one batch."""
-    most_in_hand: int | None = None
-    """Most conversations in hand, for a lane that waits for a model: so many only while it answers as fast as it did.
-    None: one batch. What is settled makes room at once, so what hangs takes up its own place and not its batch's."""
-    redeliver_after_seconds: float = 120.0
-    """When what its holder says nothing about is claimed; a holder that lives speaks up three times as often."""
-    max_attempts: int = 10
-    wait_seconds: float = 1.0
-    """How long one read waits for a first message."""
-    backoff_seconds: float = 1.0
-    """Pause after the first failure of a server; doubles with each further attempt, up to a minute."""
-    retry_for_seconds: float = 900.0
-    """How long a conversation is tried again after a failure that may pass; then the failure is final."""
-    slice_seconds: float = PAUSE_EVERY_SECONDS
-    """How long evaluators that wait for nothing may keep the event loop."""
-    grace_seconds: float = 10.0
-    """How long batches in flight may go on after a stop."""
-
-
-class _Batch(msgspec.Struct):
-    """Messages that are seen through together."""
-
-    open_ones: dict[RevisionKey, Delivery]
-    """What is not settled yet."""
-    got_on_at: float = msgspec.field(default_factory=time.monotonic)
-    """When it was begun, something was settled, or the ledger was last seen to be at fault."""
-
-    def got_on(self) -> None:
-        self.got_on_at = time.monotonic()
-
-
-class _Tally(msgspec.Struct):
-    """What became of a batch's messages."""
-
-    stored: int = 0
-    skipped: int = 0
-    """There was nothing to do: stored before, out of date, or in the batch twice."""
-    failed: int = 0
-    postponed: int = 0
-
-    def add(self, step: Step) -> None:
-        self.stored += step.stored
-        self.failed += step.failed
-        self.skipped += len(step.settled) - step.stored - step.failed
-        self.postponed += len(step.postponed)
-
-
 class LaneWorker:
     """Takes batches from one lane and has them evaluated, until it is told to stop."""
 
-    def __init__(self, lane: Lane, ledger: Ledger, stream: Stream, pace: Pace, *, consumer: str) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        ledger: Ledger,
+        stream: Stream,
+        pace: Pace,
+        *,
+        consumer: str,
+        onward: Onward | None = None,
+    ) -> None:
         self._lane = lane
+        self._onward = onward or Onward(stream, {})
         self._ledger = ledger
         self._stream = stream
         self._pace = pace
@@ -104,14 +65,21 @@ class LaneWorker:
         self._allowance = Allowance(batch, first=batch) if most is None else Allowance(most)
         self._retries = Retries(pace.retry_for_seconds, self._failing_for, first_pause_seconds=pace.backoff_seconds)
         self._closer = Closer(lane, ledger, self._retries, pace.slice_seconds)
-        self._in_flight: dict[asyncio.Task[None], _Batch] = {}
+        self._in_flight: dict[asyncio.Task[None], Batch] = {}
         self._freed = asyncio.Event()
+        self._reading = 0
+        """Most messages that a read which is under way may bring."""
+        self._taking = False
+        self._outside = copy_context()
+        """What is begun for other batches is no part of the one in hand."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand within the grace period and give back the rest."""
         async with asyncio.TaskGroup() as group:
             holding = group.create_task(self._hold())
+            self._taking = True
             await self._take_and_work(stop)
+            self._taking = False
             await self._drain()
             holding.cancel()
 
@@ -128,12 +96,34 @@ class LaneWorker:
 
     async def _take_and_work(self, stop: asyncio.Event) -> None:
         while room := await self._room_before(stop):
-            taken = await self._take(min(room, self._pace.batch))
-            for deliveries in _in_batches(await self._one_suspect_of(await self._without_those_in_hand(taken))):
-                batch = _Batch({delivery.revision_key: delivery for delivery in deliveries})
-                task = asyncio.create_task(self._begin(deliveries, batch))
-                self._in_flight[task] = batch
-                task.add_done_callback(self._finished)
+            self._reading = min(room, self._pace.batch)
+            taken = await self._take(self._reading)
+            self._reading = 0
+            await self._begin_all(taken, {})
+
+    async def _begin_all(self, taken: Sequence[Delivery], handed: HandedOver) -> None:
+        for deliveries in _in_batches(await self._one_suspect_of(await self._without_those_in_hand(taken))):
+            batch = Batch({delivery.revision_key: delivery for delivery in deliveries}, handed)
+            task = asyncio.create_task(self._begin(deliveries, batch), context=self._outside.copy())
+            self._in_flight[task] = batch
+            task.add_done_callback(self._finished)
+
+    async def take_over(self, keys: Sequence[RevisionKey], handed: HandedOver, *, traceparent: str | None) -> None:
+        """Ring for what another lane is done with, and begin with as much as there is room for.
+
+        What has waited for longer comes first, so what is begun need not be what is handed over.
+        """
+        room = self._allowance.now - self._in_hand() - self._reading if self._taking else 0
+        if room <= 0:
+            await self._stream.append(self._lane.name, keys, traceparent=traceparent)
+            return
+        taken = await self._stream.append_and_read(
+            self._lane.name, keys, self._consumer, count=room, traceparent=traceparent
+        )
+        if self._taking:
+            await self._begin_all(taken, handed)
+        else:  # it was stopped meanwhile
+            await self._stream.release(self._lane.name, taken, delay_seconds=0.0, tried=False)
 
     async def _room_before(self, stop: asyncio.Event) -> int:
         """Wait until there is room for many more, and tell for how many; 0 as soon as `stop` is set.
@@ -226,18 +216,18 @@ class LaneWorker:
         most = self._pace.max_attempts
         return 1 < delivery.attempt <= most and delivery.attempt >= min(SUSPECT_FROM, most)
 
-    async def _begin(self, deliveries: Sequence[Delivery], batch: _Batch) -> None:
+    async def _begin(self, deliveries: Sequence[Delivery], batch: Batch) -> None:
         if self._lane.tracer is None:
             await self._work(deliveries, batch)
         else:
             work = partial(self._work, deliveries, batch)
             await traced_batch(self._lane.tracer, self._lane.name, deliveries, work)
 
-    async def _work(self, deliveries: Sequence[Delivery], batch: _Batch) -> None:
+    async def _work(self, deliveries: Sequence[Delivery], batch: Batch) -> None:
         """See a batch through; afterwards one log line says what became of it."""
         started, open_ones = time.perf_counter(), batch.open_ones
         same = [delivery for delivery in deliveries if open_ones[delivery.revision_key] is not delivery]
-        tally = _Tally(skipped=len(same))
+        tally = Tally(skipped=len(same))
         try:
             await self._ack(same)
             tried_too_often = [key for key, one in open_ones.items() if one.attempt > self._pace.max_attempts]
@@ -253,14 +243,14 @@ class LaneWorker:
         finally:
             self._report(len(deliveries), tally, time.perf_counter() - started)
 
-    def _report(self, messages: int, tally: _Tally, seconds: float) -> None:
+    def _report(self, messages: int, tally: Tally, seconds: float) -> None:
         lane = self._lane.name
         telemetry.BATCH_MESSAGES.labels(lane).observe(messages)
-        became = msgspec.structs.asdict(tally)
+        became = tally.became()
         left = messages - sum(became.values())
         log.info("batch.handled", lane=lane, messages=messages, **became, left=left, seconds=round(seconds, 6))
 
-    async def _close(self, batch: _Batch, tally: _Tally) -> None:
+    async def _close(self, batch: Batch, tally: Tally) -> None:
         """Have a batch evaluated and stored, waiting for as long as the ledger fails.
 
         An outage is no failed attempt of a conversation, so the batch stays in hand; and since `close` asks the ledger
@@ -270,11 +260,12 @@ class LaneWorker:
         while open_ones:
             try:
                 started = time.perf_counter()
-                async with aclosing(self._closer.close(list(open_ones))) as steps:
+                async with aclosing(self._closer.close(list(open_ones), batch.take_handed())) as steps:
                     async for step in steps:
                         batch.got_on()
                         tally.add(step)
                         self._adjust(step, time.perf_counter() - started)
+                        await self._go_on(step, open_ones)
                         await self._settle(step.settled, open_ones)
                         await self._postpone(step.postponed, open_ones)
                 return
@@ -291,6 +282,22 @@ class LaneWorker:
             self._allowance.failed(failed)
         if step.stored:
             self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
+
+    async def _go_on(self, step: Step, open_ones: dict[RevisionKey, Delivery]) -> None:
+        """Ring the lanes that come next, before anything is acknowledged, so that a crash in between loses nothing.
+
+        Not for what was opened again on this lane alone; of what has been tried before nobody knows whether it was
+        rung for.
+        """
+        if self._onward:
+            handed = {one.revision_key: one for one in step.handed}
+            settled = [open_ones[key] for key in step.settled if key in open_ones]
+            done = [one for one in settled if one.revision_key in handed or one.attempt > 1 or step.failed]
+            await self._ring(done, handed)
+
+    async def _ring(self, done: Sequence[Delivery], handed: HandedOver) -> None:
+        if done:
+            await asyncio.create_task(self._onward.ring(done, handed), context=self._outside.copy())
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:
         failed = self._retries.forget(keys)
@@ -335,6 +342,7 @@ class LaneWorker:
         reason = f"tried {self._pace.max_attempts} times without success"
         await self._ledger.fail(keys, self._lane.name, reason)
         failed = self._retries.forget(keys)
+        await self._ring([open_ones[key] for key in keys], {})
         with suppress(BackendError):  # then they come again, and are given up again
             await self._stream.bury(self._lane.name, [open_ones[key] for key in keys], reason)
         note_done(keys)

@@ -21,9 +21,11 @@ class Shelf:
     def __init__(self) -> None:
         self.seen: dict[bytes, list[bytes]] = {}
         self.transactions = 0
+        self.lanes: set[Sequence[str]] = set()
 
     async def add(self, submissions: Sequence[Submission], lanes: Sequence[str]) -> list[Receipt]:
         self.transactions += 1
+        self.lanes.add(lanes)
         return [self._add(one) for one in submissions]
 
     def _add(self, one: Submission) -> Receipt:
@@ -48,7 +50,8 @@ class Bell:
 
 
 def stage(shelf: Shelf, bell: Bell) -> Ingest:
-    return Ingest(cast("Ledger", shelf), cast("Stream", bell), ("checks", "judges"), WireLimits())
+    lanes = ("checks", "judges", "style")
+    return Ingest(cast("Ledger", shelf), cast("Stream", bell), lanes, lanes[:2], WireLimits())
 
 
 def item(name: str, text: str = "hello", role: str = "assistant", **other: Any) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def body(*items: Any) -> bytes:
     return json.dumps({"conversations": items}).encode()
 
 
-async def test_good_items_are_stored_in_one_transaction_and_rung_on_every_lane() -> None:
+async def test_good_items_are_stored_in_one_transaction_and_rung_on_the_lanes_they_begin_on() -> None:
     shelf, bell = Shelf(), Bell()
 
     taken = await stage(shelf, bell).ingest(body(item("a"), None, item("b")), "application/json", "p")
@@ -71,6 +74,8 @@ async def test_good_items_are_stored_in_one_transaction_and_rung_on_every_lane()
     assert shelf.transactions == 1
     assert len(bell.rung["checks"]) == 2
     assert bell.rung["checks"] == bell.rung["judges"]
+    assert bell.rung.keys() == {"checks", "judges"}
+    assert shelf.lanes == {("checks", "judges", "style")}
 
 
 async def test_only_the_newest_state_that_waits_is_rung() -> None:

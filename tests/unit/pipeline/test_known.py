@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
-from healing_eval import plugins
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Evaluation
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure
 from healing_eval.domain.revision import StoredRevision
 from healing_eval.domain.verdict import VerdictRules
 from healing_eval.pipeline.close import Closer, Lane
-from healing_eval.pipeline.known import Known, KnownFacts, read_found
+from healing_eval.pipeline.known import Known, KnownFacts, as_found
 from healing_eval.pipeline.retries import Retries
 from healing_eval.ports.evaluator import Fact
 from healing_eval.ports.ledger import Found, FoundIssue, Ledger
@@ -55,15 +52,6 @@ class Told(ToyEvaluator):
             self.told.append([one.description for one in self.facts.facts(conversation) or ()])
         async for one in super().evaluate(conversations):
             yield one
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    opened: Ledger = plugins.load_for_url(plugins.LEDGER, url).from_url(url)  # type: ignore[attr-defined]
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def accept(ledger: Ledger, *names: str) -> list[StoredRevision]:
@@ -115,35 +103,14 @@ def test_only_those_that_were_asked_for_are_looked_up() -> None:
     assert known.asked_for == ("heuristic",)
 
 
-async def test_checks_that_are_still_at_work_are_waited_for(ledger: Ledger) -> None:
-    first, second = await accept(ledger, "a", "b")
-    await check(ledger, first)
+def test_what_an_evaluation_found_is_told_as_if_it_were_stored() -> None:
+    issue = an_issue("tool_failure", turn_id=2)
 
-    reading = asyncio.create_task(read_found(ledger, [first, second], (), ("heuristic",)))
-    await asyncio.sleep(0.01)
-    assert not reading.done()
-    await check(ledger, second)
+    measured = as_found(an_evaluation(b"k" * 16, "heuristic", issues=[issue], version="v2"))
 
-    assert (await reading).keys() == {first.revision_key, second.revision_key}
-
-
-async def test_nobody_waits_for_checks_that_will_say_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("healing_eval.pipeline.known.PAUSES_SECONDS", (3600.0,))
-    [stored] = await accept(ledger, "a")
-    await check(ledger, stored, "another")
-    revisions = await ledger.load_outstanding([stored.revision_key], "judges")
-
-    found = await asyncio.wait_for(read_found(ledger, revisions, (), ("heuristic",)), timeout=30)
-
-    assert found == {}
-
-
-async def test_checks_that_do_not_come_are_not_waited_for_forever(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("healing_eval.pipeline.known.PAUSES_SECONDS", (0.0, 0.0))
-
-    assert await read_found(ledger, await accept(ledger, "a"), (), ("heuristic",)) == {}
+    assert (measured.version, measured.status, list(measured.issues)) == ("v2", "measured", [issue])
+    assert as_found(an_evaluation(b"k" * 16, "heuristic", result=Abstention("no user turn"))).status == "abstained"
+    assert as_found(an_evaluation(b"k" * 16, "heuristic", result=Failure("broken", "Broken"))).status == "failed"
 
 
 async def test_a_lane_of_judges_is_told_what_is_stored(ledger: Ledger) -> None:

@@ -63,6 +63,25 @@ async def test_what_is_appended_within_a_span_carries_that_on(tracer: Tracer, co
     assert inside.traceparent == f"00-{sent.trace_id}-{sent.span_id}-01"
 
 
+async def test_what_goes_on_to_another_lane_stays_in_the_trace_it_came_with(
+    tracer: Tracer, collector: Collector
+) -> None:
+    stream = traced_stream(MemoryStream(), tracer, "memory")
+    post = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    taken = await stream.append_and_read("judges", KEYS[:1], "a", count=9, traceparent=post)
+    await stream.append("judges", KEYS[1:], traceparent=post)
+    untraced = await stream.append_and_read("checks", KEYS, "a", count=9, traceparent=None)
+    others = await stream.read("judges", "a", count=9, wait_seconds=0)
+    await tracer.close()
+
+    sent = collector.named("send judges")
+    assert {(one.trace_id, one.parent_id) for one in sent} == {(post[3:35], post[36:52])}
+    assert [one.traceparent for one in (*taken, *others)] == [f"00-{one.trace_id}-{one.span_id}-01" for one in sent]
+    assert {one.traceparent for one in untraced} == {None}
+    assert collector.named("send checks") == []
+
+
 class Asking:
     """Asks a model about each conversation; says nothing about the last."""
 

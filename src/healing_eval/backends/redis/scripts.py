@@ -64,6 +64,31 @@ end
 )
 """stream; messages, one after the other, each followed by its traceparent."""
 
+APPEND_AND_READ = Script(
+    _ADD
+    + f"""
+local messages = ARGV[5]
+for i = 1, #messages, {BYTES} do add(KEYS[1], string.sub(messages, i, i + {BYTES - 1}), ARGV[4]) end
+if tonumber(ARGV[3]) < 1 then return {{}} end
+local function read()
+  return redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')
+end
+local found = read()
+if found and found.err and string.find(found.err, 'NOGROUP') then
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+  found = read()
+end
+if found and found.err then return found end
+return found and found[1][2] or {{}}
+""",
+    keys=1,
+)
+"""stream; group, consumer, how many to read, traceparent of all or nothing, messages. [id, fields] each.
+
+Whoever is blocked in a read is served only after a script, so nobody gets in between. A group that is missing is made
+here: to do all of it again would add the messages again.
+"""
+
 ACK = Script(
     """
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))

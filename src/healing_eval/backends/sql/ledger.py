@@ -180,8 +180,11 @@ class SqlLedger:
         async with self._database.patient() as connection:
             return await find_mean_cost(connection, project, evaluator)
 
-    async def pending(self, lane: str, *, accepted_before: datetime, limit: int) -> list[RevisionKey]:
+    async def pending(
+        self, lane: str, *, accepted_before: datetime, limit: int, after: Sequence[str] = ()
+    ) -> list[RevisionKey]:
         bit = await self._lanes.find(lane)
+        first = sum([await self._lanes.find(name) for name in set(after)])
         table = conversations.c
         async with self._database.look() as connection:
             found = await connection.execute(
@@ -189,6 +192,7 @@ class SqlLedger:
                 .where(
                     IS_OUTSTANDING,
                     table.outstanding.bitwise_and(bit) != 0,
+                    table.outstanding.bitwise_and(first) == 0,
                     table.accepted_at < accepted_before,
                 )
                 .order_by(table.accepted_at)

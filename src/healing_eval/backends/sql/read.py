@@ -53,30 +53,30 @@ async def load_revisions(
     """
     raw = raw_connection(connection)
     if raw is not None:
-        links, lanes = await _links_by_arrays(raw, keys, lane_bit)
+        links, statuses = await _links_by_arrays(raw, keys, lane_bit)
     else:
-        lanes = {} if lane_bit is None else await _outstanding(connection, keys, lane_bit)
-        links = await _links(connection, keys if lane_bit is None else list(lanes))
+        statuses = {} if lane_bit is None else await _outstanding(connection, keys, lane_bit)
+        links = await _links(connection, keys if lane_bit is None else list(statuses))
     chains: dict[RevisionKey, list[_Link]] = defaultdict(list)
     for link in links:
         chains[RevisionKey(link.conversation_key, link.wanted_revision)].append(link)
-    busy = {key for key, mask in lanes.items() if lane_bit is not None and mask & ~lane_bit}
-    return [_assemble(key, chains[key], key in busy) for key in dict.fromkeys(keys) if key in chains]
+    untouched = {key for key, status in statuses.items() if lane_bit is not None and status == "pending"}
+    return [_assemble(key, chains[key], key in untouched) for key in dict.fromkeys(keys) if key in chains]
 
 
-_Lanes = dict[RevisionKey, int]
-"""Of revisions, the bits of the lanes that have not finished."""
+_Statuses = dict[RevisionKey, str]
+"""Of revisions, the status of their conversation."""
 
 
-async def _outstanding(connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int) -> _Lanes:
+async def _outstanding(connection: AsyncConnection, keys: Sequence[RevisionKey], lane_bit: int) -> _Statuses:
     heads = conversations.c
     of_these = of_revisions(connection, conversations, keys)
     found = await connection.execute(
-        select(heads.conversation_key, heads.revision, heads.outstanding).where(
+        select(heads.conversation_key, heads.revision, heads.status).where(
             of_these, heads.outstanding.bitwise_and(lane_bit) != 0
         )
     )
-    return {revision_key(row): row.outstanding for row in found}
+    return {revision_key(row): row.status for row in found}
 
 
 async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> list[_Link]:
@@ -84,7 +84,9 @@ async def _links(connection: AsyncConnection, keys: Sequence[RevisionKey]) -> li
     return [_Link(*row) for row in found]
 
 
-async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None) -> tuple[list[_Link], _Lanes]:
+async def _links_by_arrays(
+    raw: Any, keys: Sequence[RevisionKey], lane_bit: int | None
+) -> tuple[list[_Link], _Statuses]:
     """Do all of it in statements that are written once: the workers load every batch by them."""
     heads = {row["conversation_key"]: row for row in await raw.fetch(_HEADS, [key.conversation_key for key in keys])}
     wanted = [key for key in dict.fromkeys(keys) if key.conversation_key in heads]
@@ -107,7 +109,7 @@ async def _links_by_arrays(raw: Any, keys: Sequence[RevisionKey], lane_bit: int 
             growing.append(RevisionKey(link.conversation_key, link.wanted_revision))
     if growing:
         links += [_Link(*row) for row in await raw.fetch(_LINKS_BY_ARRAYS, *_arrays(growing), first, last)]
-    return links, {key: head["outstanding"] for key, head in zip(wanted, theirs, strict=True)}
+    return links, {key: head["status"] for key, head in zip(wanted, theirs, strict=True)}
 
 
 def _arrays(keys: Sequence[RevisionKey]) -> tuple[list[bytes], list[int]]:
@@ -138,7 +140,7 @@ _LINKS = (
     .order_by(_WANTED.c.conversation_key, _WANTED.c.revision, _LINK.c.revision)
 )
 _HEADS = """
-SELECT conversation_key, revision, whole_accepted_at, accepted_at, outstanding FROM conversations
+SELECT conversation_key, revision, whole_accepted_at, accepted_at, outstanding, status FROM conversations
 WHERE conversation_key = ANY($1)
 """
 _WANTED_BY_ARRAYS = """
@@ -161,7 +163,7 @@ ORDER BY wanted.conversation_key, wanted.revision, link.revision
 """
 
 
-def _assemble(key: RevisionKey, chain: Sequence[_Link], others_at_work: bool) -> StoredRevision:
+def _assemble(key: RevisionKey, chain: Sequence[_Link], untouched: bool) -> StoredRevision:
     body = chain[0].body
     for link in chain[1:]:
         body = join(body, link.body)
@@ -173,7 +175,7 @@ def _assemble(key: RevisionKey, chain: Sequence[_Link], others_at_work: bool) ->
         accepted_at=last.accepted_at,
         complete=last.complete,
         body=body,
-        others_at_work=others_at_work,
+        untouched=untouched,
     )
 
 

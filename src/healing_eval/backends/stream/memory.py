@@ -72,6 +72,18 @@ class MemoryStream:
             to.ready.append(message_id)
         to.changed.set()
 
+    async def append_and_read(
+        self,
+        lane: str,
+        keys: Sequence[RevisionKey],
+        consumer: str,
+        *,
+        count: int,
+        traceparent: str | None = None,
+    ) -> list[Delivery]:
+        await self.append(lane, keys, traceparent=traceparent)
+        return self._take(self._lane(lane), consumer, count)
+
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
         of = self._lane(lane)
         deadline = self._clock() + wait_seconds

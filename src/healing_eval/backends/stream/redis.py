@@ -134,6 +134,26 @@ class RedisStream:
         elif keys and traceparent is not None:
             await of.traced_outbox.put(packed_with(keys, traceparent))
 
+    async def append_and_read(
+        self,
+        lane: str,
+        keys: Sequence[RevisionKey],
+        consumer: str,
+        *,
+        count: int,
+        traceparent: str | None = None,
+    ) -> list[Delivery]:
+        of, trace = self._lane(lane), (traceparent or "").encode("ascii")
+        of.consumers.add(consumer)
+        taken: list[Delivery] = []
+        for some in _portions(keys):
+            left = count - len(taken)
+            entries = await self._link.run(
+                scripts.APPEND_AND_READ, of.stream, GROUP, consumer, left, trace, packed(some)
+            )
+            taken += await self._readable(of, [(entry_id, fields, 1) for entry_id, fields in entries])
+        return taken
+
     async def read(self, lane: str, consumer: str, *, count: int, wait_seconds: float) -> list[Delivery]:
         of = self._lane(lane)
         of.consumers.add(consumer)
