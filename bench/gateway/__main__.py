@@ -21,7 +21,7 @@ import uvloop
 from bench.gateway.faults import FAULTS, Kept, measure
 from bench.gateway.models import JUDGES
 from bench.gateway.repeats import Repeated, again, planted
-from bench.production.__main__ import show
+from bench.production.__main__ import rounds_of, show
 from bench.production.rows import Plan, Row, sustained
 
 PARTS = ("judges", "repeats", "faults")
@@ -65,7 +65,7 @@ ROWS = (
 def judges(plan: Plan, rounds: int, chosen: Sequence[str]) -> None:
     """Print throughput of three judges, in all rows or those that are named."""
     for row in (row for row in ROWS if not chosen or row.name in chosen):
-        show(row, [uvloop.run(row.measure(plan)) for _ in range(rounds)])
+        show(row, rounds_of(row, plan, rounds))
 
 
 def repeats(load: Path | None) -> None:

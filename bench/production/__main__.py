@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.production [ROW …] [--rounds 3] [--seconds 60] [--warm-up 10] [--load FILE] [--json FILE]
 
 Every round has a new PostgreSQL and a new Redis at default durability, `serve` and `work` in processes of their own,
-and ids nobody has used. Figures are medians; beside them the CPU milliseconds a conversation took, by part.
+and ids nobody has used. Figures are medians; beside them the CPU milliseconds a conversation took, by part, and how
+fast the machine was (bench.yardstick).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import msgspec
 import uvloop
 
 from bench.production.rows import Plan, Round, Row, idle, ingest, sustained
+from bench.yardstick import beside
 
 ROWS = (
     Row(
@@ -50,6 +52,11 @@ ROWS = (
     ),
     Row("idle", "post to verdict, idle, 95th percentile", "ms", 50, 15, idle, less_is_better=True),
 )
+
+
+def rounds_of(row: Row, plan: Plan, count: int) -> list[Round]:
+    """Measure a row so many times."""
+    return [beside(lambda: uvloop.run(row.measure(plan))) for _ in range(count)]
 
 
 def show(row: Row, rounds: list[Round]) -> None:
@@ -87,7 +94,7 @@ def main() -> None:
     for row in ROWS:
         if given.rows and row.name not in given.rows:
             continue
-        found[row.name] = [uvloop.run(row.measure(plan)) for _ in range(given.rounds)]
+        found[row.name] = rounds_of(row, plan, given.rounds)
         show(row, found[row.name])
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))

@@ -43,8 +43,10 @@ class Passages:
 
     def hold(self, quote: Quote) -> bool:
         """Whether the quote stands in its turn; case, spacing, quotation marks and hidden characters do not count."""
-        wanted = _normalise(quote.text)
-        return len(wanted) >= SHORTEST_QUOTE and any(wanted in part for part in self._parts(quote.turn_id or ""))
+        wanted, name = _normalise(quote.text), quote.turn_id or ""
+        if len(wanted) < SHORTEST_QUOTE:
+            return False
+        return self._hold_as_it_is(quote.text, name) or any(wanted in part for part in self._parts(name))
 
     def locate(self, quote: Quote) -> str | None:
         """Find the turn a quote stands in: its own if it is there, else the first that has it."""
@@ -56,6 +58,13 @@ class Passages:
         """Give a turn's id as the sender wrote it; None if no shown turn has it."""
         named = self._turns.get(name or "")
         return named[0].turn_id if named else None
+
+    def _hold_as_it_is(self, text: str, name: str) -> bool:
+        """Whether it was quoted to the letter, as nearly always; then nothing has to be made ready to be searched.
+
+        Only of ASCII is it certain that both look the same afterwards.
+        """
+        return any(text in turn.content and turn.content.isascii() for turn in self._turns.get(name, ()))
 
     def _parts(self, name: str) -> Iterator[str]:
         """Give what the turns of this name say and call, one after the other; a quote stands in one of these."""

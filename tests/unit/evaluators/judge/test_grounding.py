@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from healing_eval.domain.evaluation import Findings
 from healing_eval.evaluators.judge.grounding import Grounded, Passages, ground
@@ -55,6 +57,17 @@ def test_only_letters_digits_and_punctuation_count(accent: str) -> None:
     found = ground(Answer((criterion("a", 5, quote),), ()), Passages([turn]))
 
     assert found.false_quotes == 0
+
+
+@given(st.text(alphabet="ab \n\t\"'`\\\x7f\x00.K\u212a", max_size=30), st.data())
+def test_a_quote_to_the_letter_is_found_as_any_other(content: str, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(content)))
+    quote = Quote("b", content[begin : data.draw(st.integers(begin, len(content)))])
+
+    # With a letter that is not ASCII in it, a text is searched in the way that is always right.
+    found = [Passages([a_turn("b", "assistant", one)]).hold(quote) for one in (content, content + "é")]
+
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
