@@ -2,8 +2,9 @@
 
     .venv/bin/python -m bench.yardstick
 
-What it takes is told beside each figure: the same code on a machine whose neighbours are busy is slower by a third, and
-the CPU time it is charged grows with that. Figures of two hours can be compared by their products with it.
+What it takes is told beside each figure: where the machine has busy neighbours, the same code is slower, and the CPU
+time it is charged grows with that. It says whether two hours can be compared. How far figures follow it is not
+measured.
 """
 
 from __future__ import annotations

@@ -280,6 +280,11 @@ async def test_what_is_checked_once_more_is_not_judged_once_more(site: Site, led
     assert (site.toy.seen, site.judge.seen) == (["a", "a"], ["a"])
 
 
+def unrung() -> float:
+    name = "healing_eval_unrung_conversations_total"
+    return telemetry.REGISTRY.get_sample_value(name, {"lane": JUDGES}) or 0.0
+
+
 class Deaf:
     """A stream that takes nothing."""
 
@@ -289,14 +294,14 @@ class Deaf:
 
 async def test_what_cannot_be_rung_now_is_found_by_the_sweeper(site: Site, ledger: Ledger, stream: Stream) -> None:
     site.judges()
-    before = telemetry.UNRUNG.labels(JUDGES)._value.get()  # pyright: ignore[reportPrivateUsage]
+    before = unrung()
     with capture_logs() as logs:
         site.checks(None, cast("Stream", Deaf()))
         await site.accept("a", "b")
         await site.until("evaluating", 2)
         await site.until_empty()
 
-    assert telemetry.UNRUNG.labels(JUDGES)._value.get() == before + 2  # pyright: ignore[reportPrivateUsage]
+    assert unrung() == before + 2
     assert "out of memory" in str([one for one in logs if one["event"] == "stream.unwritable"])
     assert await sweep_lane(JUDGES, ledger, stream, accepted_before=datetime.now(UTC), after=(CHECKS,)) == 2
     await site.until("done", 2)
@@ -323,11 +328,15 @@ async def test_a_conversation_goes_on_in_the_trace_it_came_with() -> None:
 
     class Next:
         async def take_over(self, keys: Sequence[RevisionKey], handed: HandedOver, *, traceparent: str | None) -> None:
-            rung.append((",".join(str(len(one.found)) for one in handed.values()), list(keys), traceparent))
+            rung.append(
+                (",".join(one.conversation.conversation_id for one in handed.values()), list(keys), traceparent)
+            )
 
     keys = [RevisionKey(bytes([number]) * 16, 1) for number in range(3)]
     done = [Delivery(str(number), key, 1, TRACEPARENT if number else None) for number, key in enumerate(keys)]
 
-    await Onward(cast("Stream", Deaf()), {JUDGES: Next()}).ring(done, {keys[0]: Handed(keys[0], a_conversation(), {})})
+    await Onward(cast("Stream", Deaf()), {JUDGES: Next()}).ring(
+        done, {keys[0]: Handed(keys[0], a_conversation("a"), ())}
+    )
 
-    assert rung == [("0", keys[:1], None), ("0", keys[1:], TRACEPARENT)]
+    assert rung == [("a", keys[:1], None), ("a", keys[1:], TRACEPARENT)]

@@ -20,7 +20,7 @@ from healing_eval.pipeline.known import Known, as_found
 from healing_eval.pipeline.retries import Retries, only_waits
 from healing_eval.pipeline.spans import together
 from healing_eval.ports.evaluator import Evaluator
-from healing_eval.ports.ledger import Found, LaneResult, Ledger
+from healing_eval.ports.ledger import LaneResult, Ledger
 from healing_eval.ports.tracer import Tracer
 
 log = structlog.get_logger()
@@ -44,8 +44,8 @@ class Handed(msgspec.Struct, frozen=True):
 
     revision_key: RevisionKey
     conversation: Conversation
-    found: Mapping[str, Found]
-    """What the lane's evaluators found, by name."""
+    evaluations: tuple[Evaluation, ...]
+    """Of the lane's evaluators."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class Closer:
 
     def _taken_over(self, handed: Handed) -> _Read:
         if self._lane.known is not None:
-            self._lane.known.note(handed.conversation, handed.found)
+            self._lane.known.note(handed.conversation, {one.evaluator: as_found(one) for one in handed.evaluations})
         return handed.revision_key, handed.conversation
 
     async def _evaluate(
@@ -164,8 +164,11 @@ class Closer:
 
     async def _stored(self, results: Sequence[LaneResult], to_hand_on: Mapping[RevisionKey, Conversation]) -> Step:
         stored = await self._stores.write(results)
-        now = [one for one, is_new in zip(results, stored, strict=True) if is_new and one.revision_key in to_hand_on]
-        handed = [_handed(one, to_hand_on[one.revision_key]) for one in now]
+        handed = [
+            Handed(one.revision_key, to_hand_on[one.revision_key], one.evaluations)
+            for one, is_new in zip(results, stored, strict=True)
+            if is_new and one.revision_key in to_hand_on
+        ]
         return Step([one.revision_key for one in results], stored=sum(stored), handed=handed)
 
     async def _store(self, results: Sequence[LaneResult]) -> list[bool]:
@@ -198,10 +201,6 @@ def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[L
         else:
             final.append(one)
     return final, postponed
-
-
-def _handed(result: LaneResult, conversation: Conversation) -> Handed:
-    return Handed(result.revision_key, conversation, {one.evaluator: as_found(one) for one in result.evaluations})
 
 
 def _by_what_is_missing(

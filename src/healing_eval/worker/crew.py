@@ -70,7 +70,7 @@ def _workers(services: Services, lanes: Sequence[str], holder: str, slice_second
     panel = services.panel
     workers: dict[str, LaneWorker] = {}
     for name in sorted(lanes, key=lambda lane: len(panel.lanes_after(lane))):
-        evaluators = panel.on_lane(name)
+        evaluators, after = panel.on_lane(name), panel.lanes_after(name)
         paid = tuple(one.name for one in evaluators if panel.asks_a_model(one))
         workers[name] = LaneWorker(
             Lane(name, evaluators, panel.rules, services.tracer, paid, panel.known if paid else None),
@@ -78,7 +78,7 @@ def _workers(services: Services, lanes: Sequence[str], holder: str, slice_second
             services.stream,
             _pace(services.settings.worker, slice_seconds, asks_model=bool(paid)),
             consumer=f"{name}-{holder}",
-            onward=Onward(services.stream, {later: workers.get(later) for later in panel.lanes_after(name)}),
+            onward=Onward(services.stream, {later: workers.get(later) for later in after}) if after else None,
         )
     return workers
 

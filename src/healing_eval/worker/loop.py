@@ -56,7 +56,7 @@ class LaneWorker:
         onward: Onward | None = None,
     ) -> None:
         self._lane = lane
-        self._onward = onward or Onward(stream, {})
+        self._onward = onward
         self._ledger = ledger
         self._stream = stream
         self._pace = pace
@@ -122,7 +122,8 @@ class LaneWorker:
         )
         if self._taking:
             await self._begin_all(taken, handed)
-        else:  # it was stopped meanwhile
+            return
+        with suppress(BackendError):  # it was stopped meanwhile; then they are claimed once they have been idle
             await self._stream.release(self._lane.name, taken, delay_seconds=0.0, tried=False)
 
     async def _room_before(self, stop: asyncio.Event) -> int:
@@ -289,14 +290,13 @@ class LaneWorker:
         Not for what was opened again on this lane alone; of what has been tried before nobody knows whether it was
         rung for.
         """
-        if self._onward:
-            handed = {one.revision_key: one for one in step.handed}
-            settled = [open_ones[key] for key in step.settled if key in open_ones]
-            done = [one for one in settled if one.revision_key in handed or one.attempt > 1 or step.failed]
-            await self._ring(done, handed)
+        handed = {one.revision_key: one for one in step.handed}
+        settled = [open_ones[key] for key in step.settled if key in open_ones]
+        done = [one for one in settled if one.revision_key in handed or one.attempt > 1 or step.failed]
+        await self._ring(done, handed)
 
     async def _ring(self, done: Sequence[Delivery], handed: HandedOver) -> None:
-        if done:
+        if done and self._onward is not None:
             await asyncio.create_task(self._onward.ring(done, handed), context=self._outside.copy())
 
     async def _settle(self, keys: Sequence[RevisionKey], open_ones: dict[RevisionKey, Delivery]) -> None:

@@ -39,9 +39,6 @@ class Onward:
         self._stream = stream
         self._lanes = lanes
 
-    def __bool__(self) -> bool:
-        return bool(self._lanes)
-
     async def ring(self, done: Sequence[Delivery], handed: HandedOver) -> None:
         """Let conversations go on, each in the trace that its message came with."""
         posts: dict[str | None, list[RevisionKey]] = {}
