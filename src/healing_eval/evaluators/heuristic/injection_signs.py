@@ -11,11 +11,11 @@ import base64
 import binascii
 import html
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
-import jsonschema_rs
+from healing_eval.evaluators.values.gate import Gate
+from healing_eval.evaluators.values.text import compatible_lower, is_latin_1
 
 SUSPECTED_FROM = 2
 """Weight of all signs in one turn from which on it is reported."""
@@ -149,6 +149,7 @@ _SIGNS = (
     ),
 )
 
+_SOFT_HYPHEN = "\u00ad"
 _ZERO_WIDTH = "\u00ad\u200b-\u200d\u2060-\u2064\ufeff"
 _HIDDEN = (
     Sign(
@@ -164,28 +165,6 @@ _HIDDEN = (
 
 _ENCODINGS = (r"[a-z0-9+/]{40,}", r"(?:\\u00[0-9a-f]{2}){4}", r"(?:&#x?[0-9a-f]{2,5};){4}", r"(?:%[0-9a-f]{2}){6}")
 """What may be a text in another writing; only if it decodes to one with signs does it count."""
-
-
-class Gate:
-    """Tells which of some patterns match, in an engine without backtracking that is far faster than `re`.
-
-    Each is asked for by itself: the engine looks for the letters that a single pattern needs, and all of them in one
-    expression take four times as long.
-    """
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        options = jsonschema_rs.RegexOptions()
-        self._engines = tuple(
-            jsonschema_rs.Draft202012Validator({"type": "string", "pattern": pattern}, pattern_options=options)
-            for pattern in patterns
-        )
-
-    def open_in(self, text: str) -> Sequence[int]:
-        """Give the indices of those that match somewhere; all, if the text holds a lone surrogate."""
-        try:
-            return [index for index, engine in enumerate(self._engines) if engine.is_valid(text)]
-        except UnicodeEncodeError:
-            return range(len(self._engines))
 
 
 _COMPILED = {sign: re.compile(sign.pattern) for sign in (*_SIGNS, *_HIDDEN)}
@@ -209,10 +188,15 @@ class Found(NamedTuple):
 
 def may_be_suspected(text: str) -> bool:
     """Whether it is worth weighing the texts that this one is made of; cheap, and nearly always no."""
-    folded = _folded(text)
+    folded = compatible_lower(text)
     if sum(_SIGNS[index].weight for index in _SIGN_GATE.open_in(folded)) >= SUSPECTED_FROM:
         return True
-    return bool(_OTHER_WRITING_GATE.open_in(folded)) or (not text.isascii() and bool(_HIDDEN_GATE.open_in(folded)))
+    return bool(_OTHER_WRITING_GATE.open_in(folded)) or _may_hide(folded)
+
+
+def _may_hide(folded: str) -> bool:
+    """Whether a text may hold characters that a reader does not see; Latin-1 has one of them."""
+    return _SOFT_HYPHEN in folded if is_latin_1(folded) else bool(_HIDDEN_GATE.open_in(folded))
 
 
 def signs_of(text: str) -> Found:
@@ -221,9 +205,9 @@ def signs_of(text: str) -> Found:
         text = f"{text[: MAX_SCANNED // 2]}\n{text[-MAX_SCANNED // 2 :]}"
     seen: dict[Sign, str] = {}
     if not text.isascii():
-        _look(_HIDDEN, _HIDDEN_GATE, _folded(text), seen)
+        _look(_HIDDEN, _HIDDEN_GATE, compatible_lower(text), seen)
     for written in (text, *_decoded(text)):
-        _look(_SIGNS, _SIGN_GATE, _folded(_HIDDEN_CHARACTERS.sub("", written)), seen)
+        _look(_SIGNS, _SIGN_GATE, compatible_lower(_HIDDEN_CHARACTERS.sub("", written)), seen)
     gravest = max(seen, key=lambda sign: sign.weight, default=None)
     return Found(sum(sign.weight for sign in seen), tuple(sign.name for sign in seen), seen[gravest] if gravest else "")
 
@@ -233,10 +217,6 @@ def _look(signs: tuple[Sign, ...], gate: Gate, text: str, seen: dict[Sign, str])
         sign = signs[index]
         if sign not in seen and (match := _COMPILED[sign].search(text)):
             seen[sign] = match.group()
-
-
-def _folded(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 
 def _decoded(text: str) -> Iterator[str]:

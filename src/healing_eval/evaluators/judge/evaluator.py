@@ -54,6 +54,7 @@ _OPENERS = frozenset(
     }
 )
 """Openings without content that models are known to grade as correct. Source: arXiv 2507.08794."""
+_LONGEST_OPENER = max(map(len, _OPENERS))
 
 
 class Judge:
@@ -248,5 +249,5 @@ def _says_something(turn: Turn) -> bool:
         return False
     if turn.tool_calls:
         return True
-    said = turn.content.strip(" \t\r\n.:!*#\uff1a\u3002").casefold()
-    return bool(_WORD.search(turn.content)) and said not in _OPENERS
+    said = turn.content.strip(" \t\r\n.:!*#\uff1a\u3002")
+    return bool(_WORD.search(said)) and (len(said) > _LONGEST_OPENER or said.casefold() not in _OPENERS)

@@ -37,7 +37,7 @@ _MAY_BE_CONTROL = ("INST]", "TOOLS]", "RESULTS]", "PROMPT]", "CALLS]")
 """Control tokens in square brackets, such as [INST] or [TOOL_CALLS]. Where JSON has a bracket outside a string, no such
 letters follow. The endings of those we know of are looked for first, which takes a tenth of the time."""
 
-_quick = msgspec.json.Encoder().encode
+_quick = msgspec.json.Encoder().encode_lines
 _in_ascii = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 _as_it_is = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 """Made once, since making one costs as much as writing a short record; what was read from JSON has no circles."""
@@ -81,26 +81,46 @@ def fence(conversations: Sequence[Sequence[Line]], new_nonce: Callable[[], str])
     ]
 
 
+def whole_lines(conversation: Conversation) -> tuple[Line, ...]:
+    """Write the header and every turn, uncut; all at once, which takes a third of the time of one after the other."""
+    records = [_header(conversation), *map(_turn, conversation.turns)]
+    text = _written_quickly(records)
+    if text is None:
+        return tuple(map(_line_with_care, records))
+    return tuple([Line(line, 0) for line in _without_tags(text).split("\n")])
+
+
 def header_line(conversation: Conversation, *, characters: int | None = None) -> Line:
     """Write the agent's instructions and tools; with `characters`, each is cut to that many."""
-    tools = [{"name": tool.name, "description": tool.description} for tool in conversation.tools]
-    instructions = conversation.system_prompt or ""
-    record: dict[str, Any] = {"agent_instructions": instructions, "agent_tools": tools}
+    record = _header(conversation)
     if characters is not None:
-        record["agent_instructions"] = cut(instructions, characters)
-        listed = _dump(tools)
-        record["agent_tools"] = tools if len(listed) <= characters else cut(listed, characters)
+        record["agent_instructions"] = cut(record["agent_instructions"], characters)
+        listed = _dump(record["agent_tools"])
+        if len(listed) > characters:
+            record["agent_tools"] = cut(listed, characters)
     return _line(record)
+
+
+def _header(conversation: Conversation) -> dict[str, Any]:
+    tools = [{"name": tool.name, "description": tool.description} for tool in conversation.tools]
+    return {"agent_instructions": conversation.system_prompt or "", "agent_tools": tools}
 
 
 def turn_line(turn: Turn, *, characters: int | None = None) -> Line:
     """Write one turn; with `characters`, its text and its tool calls are each cut to that many."""
-    content = turn.content if characters is None else cut(turn.content, characters)
-    record: dict[str, Any] = {"turn_id": turn.turn_id, "role": turn.role, "content": content}
-    if turn.tool_calls:
-        calls = [tool_call_record(call) for call in turn.tool_calls]
-        record["tool_calls"] = calls if characters is None else cut(_dump(calls), characters)
+    record = _turn(turn)
+    if characters is not None:
+        record["content"] = cut(turn.content, characters)
+        if turn.tool_calls:
+            record["tool_calls"] = cut(_dump(record["tool_calls"]), characters)
     return _line(record)
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    record: dict[str, Any] = {"turn_id": turn.turn_id, "role": turn.role, "content": turn.content}
+    if turn.tool_calls:
+        record["tool_calls"] = [tool_call_record(call) for call in turn.tool_calls]
+    return record
 
 
 def record_line(record: dict[str, Any]) -> Line:
@@ -135,14 +155,17 @@ def plain_json(value: Any) -> str:
 
 
 def _line(record: dict[str, Any]) -> Line:
-    text = _written_quickly(record)
+    text = _written_quickly([record])
     return _line_with_care(record) if text is None else Line(_without_tags(text), 0)
 
 
-def _written_quickly(record: dict[str, Any]) -> str | None:
-    """Write a record in a fraction of the time; None if it may hold hidden characters, or what cannot be written so."""
+def _written_quickly(records: Sequence[dict[str, Any]]) -> str | None:
+    """Write each record on a line of its own in a fraction of the time of writing it with care.
+
+    None if one may hold hidden characters, or what cannot be written so.
+    """
     try:
-        text = _quick(record).decode()
+        text = _quick(records)[:-1].decode()
     except (RecursionError, UnicodeEncodeError):
         return None
     if "\x7f" in text:

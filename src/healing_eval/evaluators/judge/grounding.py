@@ -14,6 +14,7 @@ from healing_eval.domain.issue_types import ISSUE_TYPES, SEVERITIES, Severity
 from healing_eval.evaluators.judge.fence import HIDDEN, plain_json, tool_call_record
 from healing_eval.evaluators.judge.reading import Answer, Claim, Criterion, Quote
 from healing_eval.evaluators.judge.rubric import BEST_SCORE
+from healing_eval.evaluators.values.text import is_latin_1
 
 SHORTEST_QUOTE = 3
 """Characters that count; less is to be found anywhere."""
@@ -43,10 +44,12 @@ class Passages:
 
     def hold(self, quote: Quote) -> bool:
         """Whether the quote stands in its turn; case, spacing, quotation marks and hidden characters do not count."""
-        wanted, name = _normalise(quote.text), quote.turn_id or ""
-        if len(wanted) < SHORTEST_QUOTE:
-            return False
-        return self._hold_as_it_is(quote.text, name) or any(wanted in part for part in self._parts(name))
+        text, name = quote.text, quote.turn_id or ""
+        as_it_is = self._hold_as_it_is(text, name)
+        if as_it_is and len(text) >= SHORTEST_QUOTE and text[:SHORTEST_QUOTE].isalnum():
+            return True
+        wanted = _normalise(text)
+        return len(wanted) >= SHORTEST_QUOTE and (as_it_is or any(wanted in part for part in self._parts(name)))
 
     def locate(self, quote: Quote) -> str | None:
         """Find the turn a quote stands in: its own if it is there, else the first that has it."""
@@ -62,9 +65,9 @@ class Passages:
     def _hold_as_it_is(self, text: str, name: str) -> bool:
         """Whether it was quoted to the letter, as nearly always; then nothing has to be made ready to be searched.
 
-        Only of ASCII is it certain that both look the same afterwards.
+        Only of Latin-1 is it certain that both look the same afterwards: there no character changes the one beside it.
         """
-        return any(text in turn.content and turn.content.isascii() for turn in self._turns.get(name, ()))
+        return any(text in turn.content and is_latin_1(turn.content) for turn in self._turns.get(name, ()))
 
     def _parts(self, name: str) -> Iterator[str]:
         """Give what the turns of this name say and call, one after the other; a quote stands in one of these."""

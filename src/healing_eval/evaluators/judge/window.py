@@ -11,7 +11,7 @@ import msgspec
 
 from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.in_hand import PerConversation
-from healing_eval.evaluators.judge.fence import Line, header_line, turn_line
+from healing_eval.evaluators.judge.fence import Line, header_line, turn_line, whole_lines
 from healing_eval.evaluators.judge.grounding import Passages
 from healing_eval.evaluators.judge.tokens import estimate_tokens
 
@@ -88,7 +88,7 @@ def _write_whole(conversation: Conversation, _: None) -> _Whole | None:
     texts = [conversation.system_prompt or "", *(tool.description or "" for tool in conversation.tools)]
     if sum(map(len, texts)) + sum([len(turn.content) for turn in turns]) > LONGEST_WHOLE:
         return None
-    lines = (header_line(conversation), *map(turn_line, turns))
+    lines = whole_lines(conversation)
     return _Whole(Window(lines, turns, Passages(turns), ""), sum([len(line.text) for line in lines]))
 
 

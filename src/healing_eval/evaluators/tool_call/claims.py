@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from healing_eval.evaluators.values.gate import AnyOf
 from healing_eval.evaluators.values.text import fold, holds_any, lower
 
 _SENTENCE_END = re.compile(r"\s(?:(?<=[.!?]\s)\s*|(?<=\n)\n*)")
@@ -22,11 +23,11 @@ _ADMITS = re.compile(
     r"fail|invalid|not\b|unavailable|unsuccessful|however\b|no (?:longer|such|match|result|record)|instead\b)|"
     r"could ?n[o']t|n't\b|transfer(?:red|ring)? (?:you|to)\b|human agent"
 )
-_ADMITTING = (
+_ADMITTING = AnyOf((
     "not", "n't", "sorry", "apolog", "unable", "unfortunate", "error", "issue", "problem", "trouble", "difficult",
     "fail", "invalid", "unavailable", "unsuccessful", "however", "no longer", "no such", "no match", "no result",
     "no record", "instead", "transfer", "human agent",
-)  # fmt: skip
+))  # fmt: skip
 """Wherever `_ADMITS` finds something, one of these stands; to look for them costs a fifth."""
 _ADMITS_OUTRIGHT = re.compile(
     r"\b(?:unable|unsuccessful|fail(?:s|ed|ure|ing)?\b|cannot|can't|can not|(?:could|did|does|was|were|is|has) not\b)|"
@@ -102,7 +103,7 @@ class Replies:
         self.last_said = turn_index
         lowered = lower(content).replace("’", "'")
         # Most texts hold no such word, whatever their sentences.
-        may_admit = holds_any(lowered, _ADMITTING) and _ADMITS.search(lowered) is not None
+        may_admit = _ADMITTING.stands_in(lowered) and _ADMITS.search(lowered) is not None
         may_claim = holds_any(lowered, self._telling)
         if not may_admit and not may_claim:
             return

@@ -27,6 +27,15 @@ _NARROW = bytes(map(_narrowed, range(256)))
 LATIN_1_LOWER = bytes(ord(chr(code).lower()) for code in range(256))
 """Latin-1 byte to byte, in lower case."""
 
+
+def _lowered_compatibly(code: int) -> int:
+    letter = normalize("NFKC", chr(code)).lower()
+    return ord(letter) if len(letter) == 1 and ord(letter) < 256 else 0
+
+
+_COMPATIBLE_LOWER = bytes(map(_lowered_compatibly, range(256)))
+"""Latin-1 byte to byte: made compatible (NFKC) and lower case; 0 for the few that become something else than one."""
+
 _TYPOGRAPHIC = (
     *((dash, "-") for dash in "\u2010\u2011\u2012\u2013\u2212"),
     *zip("\u2018\u2019\u201c\u201d", "''\"\"", strict=True),
@@ -40,10 +49,25 @@ def lower(text: str) -> str:
     """Do what `str.lower` does; ten times as fast for a text in Latin-1 that is not ASCII."""
     if text.isascii():
         return text.lower()
-    try:
-        return text.encode("latin-1").translate(LATIN_1_LOWER).decode("latin-1")
-    except UnicodeEncodeError:
+    narrow = _translated(text, LATIN_1_LOWER)
+    return text.lower() if narrow is None else narrow
+
+
+def compatible_lower(text: str) -> str:
+    """Unify compatible characters (NFKC) and turn all into lower case; five times as fast for a text in Latin-1."""
+    if text.isascii():
         return text.lower()
+    narrow = _translated(text, _COMPATIBLE_LOWER)
+    return normalize("NFKC", text).lower() if narrow is None else narrow
+
+
+def is_latin_1(text: str) -> bool:
+    """Whether a text has only characters of Latin-1."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fold(text: str) -> str:
@@ -55,16 +79,16 @@ def fold(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Fold without collapsing spaces, so that most texts keep their length."""
-    narrow = _plain_if_narrow(text)
+    narrow = _translated(text, _NARROW)
     if narrow is not None:
         return narrow
     return normalize("NFKC", text).casefold().encode("utf-8", "replace").translate(_PLAIN).decode()
 
 
-def _plain_if_narrow(text: str) -> str | None:
-    """Do the same, character by character and ten times as fast, for a text in Latin-1; None if that cannot be."""
+def _translated(text: str, table: bytes) -> str | None:
+    """Translate character by character, far faster than otherwise; None if text or result go beyond Latin-1."""
     try:
-        changed = text.encode("latin-1").translate(_NARROW)
+        changed = text.encode("latin-1").translate(table)
     except UnicodeEncodeError:
         return None
     return None if b"\0" in changed else changed.decode("latin-1")
@@ -123,7 +147,7 @@ class Passages:
 
     @cached_property
     def _plain(self) -> tuple[str, list[int]]:
-        narrow = _plain_if_narrow(self.whole)  # the whole at once is fastest, and right where no character moves
+        narrow = _translated(self.whole, _NARROW)  # the whole at once is fastest, and right where no character moves
         if narrow is not None:
             return narrow, self.ends
         return _joined([_plain(self.whole[start : end - 1]) for start, end in pairwise(self.ends)])

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healing_eval.domain.conversation import ToolDefinition
-from healing_eval.evaluators.judge.fence import HIDDEN, Line, _line_with_care, _written_quickly, fence, turn_line
+from healing_eval.evaluators.judge.fence import (
+    HIDDEN,
+    Line,
+    _line_with_care,
+    _written_quickly,
+    fence,
+    header_line,
+    turn_line,
+    whole_lines,
+)
 from healing_eval.evaluators.judge.window import choose_window
 from healing_eval.testing.builders import a_conversation, a_tool_call, a_turn
 
@@ -113,7 +122,7 @@ plain = st.text(st.characters(codec="ascii"), max_size=20) | st.sampled_from(
 
 @given(st.dictionaries(hostile | plain, st.none() | st.floats(-1e3, 1e3) | st.integers() | hostile | plain, max_size=3))
 def test_the_quick_way_writes_the_same_as_the_careful_one(record) -> None:
-    written = _written_quickly({"content": record})
+    written = _written_quickly([{"content": record}])
 
     if written is not None:
         careful = _line_with_care({"content": record})
@@ -121,7 +130,15 @@ def test_the_quick_way_writes_the_same_as_the_careful_one(record) -> None:
         assert (written.isascii(), careful.hidden) == (True, 0)
 
 
+@given(st.lists(hostile | plain, max_size=4))
+def test_a_conversation_written_whole_is_its_lines_one_by_one(texts: list[str]) -> None:
+    turns = [a_turn(n, content=text, tool_calls=[a_tool_call(text, {"a": text})]) for n, text in enumerate(texts)]
+    conversation = a_conversation(turns=turns, system_prompt="".join(texts))
+
+    assert whole_lines(conversation) == (header_line(conversation), *map(turn_line, turns))
+
+
 def test_most_records_are_written_quickly() -> None:
-    text = _written_quickly({"turn_id": 1, "content": 'Grüße 漢字 \U0001f600 a "b" \\n'})
+    text = _written_quickly([{"turn_id": 1, "content": 'Grüße 漢字 \U0001f600 a "b" \\n'}])
 
     assert text == r'{"turn_id":1,"content":"Gr\u00fc\u00dfe \u6f22\u5b57 \ud83d\ude00 a \"b\" \\n"}'

@@ -1,9 +1,19 @@
 """What counts as the same word?"""
 
+from unicodedata import normalize
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_eval.evaluators.values.text import Passages, find_word, fold, words_of_name
+from healing_eval.evaluators.values.text import (
+    Passages,
+    compatible_lower,
+    find_word,
+    fold,
+    is_latin_1,
+    lower,
+    words_of_name,
+)
 
 
 def test_case_punctuation_and_width_are_folded():
@@ -50,3 +60,12 @@ def test_every_piece_is_folded_alike_whatever_its_neighbours(pieces):
     for count in range(len(pieces) + 1):
         text, limit = passages.plain(count)
         assert " ".join(text[:limit].split()) == " ".join(filter(None, map(fold, pieces[:count])))
+
+
+@given(
+    st.text(st.characters(max_codepoint=0x17F, exclude_categories=()) | st.sampled_from("漢\ud800\u0301Ｎ"), max_size=9)
+)
+def test_a_shorter_way_to_lower_a_text_leads_to_the_same(text):
+    assert lower(text) == text.lower()
+    assert compatible_lower(text) == normalize("NFKC", text).lower()
+    assert is_latin_1(text) == all(ord(character) < 256 for character in text)

@@ -12,8 +12,9 @@ import msgspec
 
 from healing_eval.evaluators.tool_call.grounding.weeks import unbound_week
 from healing_eval.evaluators.values.dates import MONTHS, find_dates, find_times
+from healing_eval.evaluators.values.gate import AnyOf
 from healing_eval.evaluators.values.numbers import find_numbers
-from healing_eval.evaluators.values.text import Passages, holds_any
+from healing_eval.evaluators.values.text import Passages
 
 _READ_AT_MOST = 2_000_000
 """Characters in which dates and numbers are looked for; words are looked for in all of them."""
@@ -26,10 +27,11 @@ _RELATIVE = (
 """Words that place a date in relation to today."""
 _WEEKS = ("next week", "this week")
 """These as well, unless they only say which Friday is meant."""
-_TELLTALES = ("day", "week", "night", "tomorrow", "this ", "month", "right now")
+_TELLTALES = AnyOf(("day", "week", "night", "tomorrow", "this ", "month", "right now"))
 """One of these stands in every text that speaks of days without naming their month."""
 
 _MONTH_BEGINS = re.compile(r"[a-z]{3,9} {1,2}(?:the )?(?:\d|[a-z]{3,9} ?[a-z]{0,7}(?:st|nd|rd|th)\b)", re.ASCII)
+_ORDINAL_ENDS = AnyOf(("1st", "2nd", "3rd", *(f"{digit}th" for digit in range(10))))
 _DAY_ENDS = ("st", "nd", "rd", "th", "of")
 _STEMS_TRIED = 2000
 _DATES_READ = 64
@@ -175,7 +177,12 @@ class Evidence:
     @cached_property
     def speaks_of_days(self) -> bool:
         """Whether any word places a day otherwise than by its month."""
-        return holds_any(self.passages.plain_whole, _TELLTALES)
+        return _TELLTALES.stands_in(self.passages.plain_whole)
+
+    @cached_property
+    def has_ordinals(self) -> bool:
+        """Whether any day of a month may stand there as "the 20th"."""
+        return _ORDINAL_ENDS.stands_in(self.passages.plain_whole)
 
     @cached_property
     def names_scales(self) -> bool:

@@ -83,7 +83,7 @@ def _any_date_said(days: Iterable[FoundDate], evidence: Evidence, pieces: int) -
         if (
             _numerals_said(day, evidence, pieces)
             or _named_said(day, evidence, pieces)
-            or _ordinal_said(day, evidence, pieces)
+            or (evidence.has_ordinals and _ordinal_said(day, evidence, pieces))
             or (evidence.speaks_of_days and day_follows(_real_date(day), evidence, pieces))
         ):
             return True
