@@ -194,7 +194,9 @@ class Asker:
 
     def _believe(self, read: Answer, shown: Shown, confidence: float | None) -> Findings | None:
         findings = ground(read, shown.window.passages, _remarks(shown.window)).findings
-        return None if findings is None else msgspec.structs.replace(findings, confidence=confidence)
+        if findings is None or confidence is None:
+            return findings
+        return msgspec.structs.replace(findings, confidence=confidence)
 
     def _key(self, conversation: Conversation, shown: Shown, asking: int, problem: str) -> bytes | None:
         """Name a question that may wait, so that its answer is found by whoever asks it again."""

@@ -11,6 +11,7 @@ from healing_eval.evaluators.judge.fence import Line, record_line
 from healing_eval.ports.evaluator import Checks, Fact
 
 MOST_FACTS = 20
+_RANKS = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -22,7 +23,7 @@ def facts_about(conversation: Conversation, checks: Checks | None) -> Line | Non
     found = None if checks is None else checks.facts(conversation)
     if found is None:
         return None
-    gravest_first = sorted(found, key=lambda one: -SEVERITIES.index(one.severity))
+    gravest_first = sorted(found, key=lambda one: _RANKS[one.severity])
     return record_line({"checks": [_record(one) for one in gravest_first[:MOST_FACTS]]})
 
 

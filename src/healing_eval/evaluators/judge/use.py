@@ -45,9 +45,19 @@ class Use(msgspec.Struct):
         """Give what is kept; None if no answer came."""
         if not (self.calls or self.remembered):
             return None
-        known = msgspec.structs.asdict(self)
-        del known["remembered"]
-        return ModelUse(**known)
+        return ModelUse(
+            self.model,
+            self.input_tokens,
+            self.output_tokens,
+            self.calls,
+            self.cached_input_tokens,
+            self.cost_dollars,
+            self.provider,
+            self.deployment,
+            self.requests,
+            self.seconds,
+            self.prompt_version,
+        )
 
 
 def together(uses: list[ModelUse], votes: tuple[ModelVote, ...]) -> ModelUse | None:
