@@ -118,12 +118,20 @@ def locate(line: str) -> Located:
         first = start
         while first > max(end, start - _LONGEST_BEFORE_ANCHOR) and line[first - 1] in _BEFORE_ANCHOR:
             first -= 1
-        places = (NAME.match(line, place) for place in range(first, start + 1))
+        places = (NAME.match(line, place) for place in range(first, start + 1) if not _is_escaped(line, place))
         match = next((one for one in places if one is not None and one.lastgroup != "kept"), None)
         if match is not None:
             found.append(match)
             end = match.end()
     return Located(line, tuple(found))
+
+
+def _is_escaped(line: str, place: int) -> bool:
+    """Whether what stands there is the letter of an escape, as in a form feed's, which no name begins with."""
+    start = place
+    while start and line[start - 1] == "\\":
+        start -= 1
+    return (place - start) % 2 == 1
 
 
 def volatile_names(lines: Sequence[Located]) -> dict[str, str]:

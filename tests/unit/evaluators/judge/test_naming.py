@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from healing_eval.evaluators.judge.naming import NAME, locate
@@ -36,6 +36,8 @@ def test_a_quick_look_finds_what_a_slow_one_finds(line: str) -> None:
 
 
 @given(st.text(alphabet="0123456789abcdefABCDEFXYZ-_#T: \\nu.", max_size=60))
+@example("\\00000")
+@example("\\f0000000ab12, \\\\f0000000ab12")
 def test_in_any_text(line: str) -> None:
     slow = [match.span() for match in NAME.finditer(line) if match.lastgroup != "kept"]
 
