@@ -22,9 +22,9 @@ from healing_eval.backends.sql.rows import (
     verdict_row,
 )
 from healing_eval.backends.sql.tables import conversations, evaluations, issues, verdicts
-from healing_eval.backends.sql.types import storable
 from healing_eval.domain.evaluation import Evaluation, Verdict
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.domain.storable import storable
 from healing_eval.domain.verdict import Opinion
 from healing_eval.ports.ledger import Decide, LaneResult
 

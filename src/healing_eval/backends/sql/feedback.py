@@ -13,8 +13,9 @@ from healing_eval.backends.sql.bulk import insert_rows
 from healing_eval.backends.sql.clock import moment
 from healing_eval.backends.sql.rows import Row, annotation_row, of_conversations, read_annotation
 from healing_eval.backends.sql.tables import annotations, conversations
-from healing_eval.backends.sql.types import storable, storable_json
+from healing_eval.backends.sql.types import storable_json
 from healing_eval.domain.annotation import Annotation
+from healing_eval.domain.storable import storable
 from healing_eval.ports.ledger import StoredAnnotation
 
 

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from healing_eval.backends.sql.cursor import Cursor, read_cursor, write_cursor
 from healing_eval.backends.sql.tables import conversations, evaluations, issues, verdicts
-from healing_eval.backends.sql.types import storable
 from healing_eval.domain.conversation import conversation_key
 from healing_eval.domain.issue_types import SEVERITIES
 from healing_eval.domain.query import MAX_PAGE, ConversationFilter, EvaluationQuery
+from healing_eval.domain.storable import storable
 from healing_eval.errors import InvalidInput
 
 Rows = tuple[list[Any], str | None]

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from healing_eval.backends.sql.types import as_json, storable
+from healing_eval.backends.sql.types import as_json
 from healing_eval.domain.annotation import Annotation
 from healing_eval.domain.conversation import TurnId, bucket_of
 from healing_eval.domain.evaluation import (
@@ -39,6 +39,7 @@ from healing_eval.domain.evaluation import (
     Verdict,
 )
 from healing_eval.domain.revision import RevisionKey
+from healing_eval.domain.storable import storable
 
 Values = dict[str, Any]
 """One row to be written, by column."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +11,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from healing_eval.domain.storable import storable
+
 Key = LargeBinary(16)
 """The 16 bytes of a conversation's key, or of a fingerprint."""
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -41,13 +40,6 @@ class FreeText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else storable(value)
-
-
-def storable(text: str) -> str:
-    """Replace what no database keeps as text."""
-    if text.isascii() and "\x00" not in text:  # nearly all, and known at once
-        return text
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def as_json(value: Any) -> msgspec.Raw:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from healing_eval.domain.conversation import Conversation, TurnId
 from healing_eval.domain.issue_types import SEVERITIES
+from healing_eval.domain.storable import storable
 from healing_eval.evaluators.judge.fence import Line, record_line
 from healing_eval.ports.evaluator import Checks, Fact
 
 MOST_FACTS = 20
 _RANKS = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def facts_about(conversation: Conversation, checks: Checks | None) -> Line | None:
@@ -34,6 +33,4 @@ def _record(issue: Fact) -> dict[str, Any]:
 
 def _as_stored(value: TurnId) -> TurnId:
     """Write a text as stores keep it: a question must be the same whether its facts were read or found out just now."""
-    if isinstance(value, int) or value.isprintable():  # which is told in a fraction of the time
-        return value
-    return _UNSTORABLE.sub("\ufffd", value)
+    return value if isinstance(value, int) else storable(value)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from healing_eval.backends.sql.types import FreeText, UtcTime, storable, storable_json
+from healing_eval.backends.sql.types import FreeText, UtcTime, storable_json
+from healing_eval.domain.storable import storable
 
 DIALECT = sqlite.dialect()
 
