@@ -2,9 +2,10 @@
 
     .venv/bin/python -m bench.gateway [PART …] [--rows ROW …] [--rounds 3] [--seconds 60] [--warm-up 10] [--load FILE]
 
-Parts: judges (three that ask a model; rows ten, ten-untold, one: by conversations in a prompt), repeats, faults. Every
-round has a new PostgreSQL and a new Redis at default durability, `serve` and `work` in processes of their own, and
-models that take 800 ms (judges), 20 ms (repeats) or 300 ms (faults) for an answer.
+Parts: judges (three that ask a model; rows ten, ten-untold, one: by conversations in a prompt), in-turn (ten, and what
+there is without judges, in turn), repeats, faults. Every round has a new PostgreSQL and a new Redis at default
+durability, `serve` and `work` in processes of their own, and models that take 800 ms (judges), 20 ms (repeats) or 300
+ms (faults) for an answer.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import uvloop
 from bench.gateway.faults import FAULTS, Kept, measure
 from bench.gateway.models import JUDGES
 from bench.gateway.repeats import Repeated, again, planted
+from bench.production.__main__ import ROWS as WITHOUT_JUDGES
 from bench.production.__main__ import rounds_of, show
-from bench.production.rows import Plan, Row, sustained
+from bench.production.rows import Plan, Round, Row, sustained
 
-PARTS = ("judges", "repeats", "faults")
+PARTS = ("judges", "in-turn", "repeats", "faults")
 MODEL_MS = 800
 THREE = {"HEALING_EVAL_MODELS": json.dumps(dict.fromkeys(JUDGES, "openai:bench-1"))}
 TEN = {"conversations_per_prompt": 10}
@@ -66,6 +68,32 @@ def judges(plan: Plan, rounds: int, chosen: Sequence[str]) -> None:
     """Print throughput of three judges, in all rows or those that are named."""
     for row in (row for row in ROWS if not chosen or row.name in chosen):
         show(row, rounds_of(row, plan, rounds))
+
+
+def in_turn(plan: Plan, rounds: int) -> None:
+    """Print how much of the throughput without judges is left with three, measured in turn.
+
+    Both goals were set for the same machine; where it is slower than that, it is so for both.
+    """
+    without, ten = _named("checks", WITHOUT_JUDGES), _named("ten", ROWS)
+    pairs = [(rounds_of(without, plan, 1)[0], rounds_of(ten, plan, 1)[0]) for _ in range(rounds)]
+    show(without, [first for first, _ in pairs])
+    show(ten, [second for _, second in pairs])
+    shares = shares_left(pairs)
+    print(
+        f"{'ten in a prompt, of what there is without judges':<66} {statistics.median(shares):.1%} "
+        f"({min(shares):.1%} to {max(shares):.1%}; of the goals {ten.must / without.must:.1%})",
+        flush=True,
+    )
+
+
+def shares_left(pairs: Sequence[tuple[Round, Round]]) -> list[float]:
+    """Give for each pair of rounds the second's throughput as a share of the first's."""
+    return [second.value / first.value for first, second in pairs]
+
+
+def _named(name: str, rows: Sequence[Row]) -> Row:
+    return next(row for row in rows if row.name == name)
 
 
 def repeats(load: Path | None) -> None:
@@ -116,6 +144,8 @@ def main() -> None:
     chosen = given.parts or PARTS
     if "judges" in chosen:
         judges(plan, given.rounds, given.rows)
+    if "in-turn" in chosen:
+        in_turn(plan, given.rounds)
     if "repeats" in chosen:
         repeats(given.load)
     if "faults" in chosen:
