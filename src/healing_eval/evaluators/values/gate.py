@@ -29,7 +29,7 @@ class Gate:
 
 
 class AnyOf:
-    """Tells whether a text holds one of some strings; in thousands of characters a tenth of the time of `holds_any`."""
+    """Tells whether a text holds one of some strings; in thousands of characters far faster than `holds_any`."""
 
     def __init__(self, parts: Iterable[str]) -> None:
         self._parts = tuple(parts)
