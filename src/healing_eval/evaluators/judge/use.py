@@ -46,17 +46,17 @@ class Use(msgspec.Struct):
         if not (self.calls or self.remembered):
             return None
         return ModelUse(
-            self.model,
-            self.input_tokens,
-            self.output_tokens,
-            self.calls,
-            self.cached_input_tokens,
-            self.cost_dollars,
-            self.provider,
-            self.deployment,
-            self.requests,
-            self.seconds,
-            self.prompt_version,
+            model=self.model,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            calls=self.calls,
+            cached_input_tokens=self.cached_input_tokens,
+            cost_dollars=self.cost_dollars,
+            provider=self.provider,
+            deployment=self.deployment,
+            requests=self.requests,
+            seconds=self.seconds,
+            prompt_version=self.prompt_version,
         )
 
 
