@@ -73,7 +73,7 @@ def judges(plan: Plan, rounds: int, chosen: Sequence[str]) -> None:
 def in_turn(plan: Plan, rounds: int) -> None:
     """Print how much of the throughput without judges is left with three, measured in turn.
 
-    Both goals were set for the same machine; where it is slower than that, it is so for both.
+    A machine that is slower for an hour is so for both; one that changes between two rounds still spoils a share.
     """
     without, ten = _named("checks", WITHOUT_JUDGES), _named("ten", ROWS)
     pairs = [(rounds_of(without, plan, 1)[0], rounds_of(ten, plan, 1)[0]) for _ in range(rounds)]
