@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import secrets
 import time
@@ -20,6 +19,7 @@ from healing_eval.evaluators.judge.asker import Asked, Asker, failure_of, models
 from healing_eval.evaluators.judge.ballots import MissingVote, NoVote
 from healing_eval.evaluators.judge.cascade import Band, is_uncertain, settle
 from healing_eval.evaluators.judge.correlation import Correlations
+from healing_eval.evaluators.judge.deadline import Deadline
 from healing_eval.evaluators.judge.ensemble import combine
 from healing_eval.evaluators.judge.facts import facts_about
 from healing_eval.evaluators.judge.fence import Line
@@ -80,7 +80,7 @@ class Judge:
             raise ConfigError(f"models.{self.name}: expected each model once, got {[one.name for one in models]}")
         self._checks = setup.checks if options.with_checks else None
         self._correlations = Correlations(list(self._askers)) if len(models) > 1 else None
-        self._deadline_seconds = setup.deadline_seconds if setup.deadline_seconds < math.inf else None
+        self._deadline_seconds = setup.deadline_seconds
         self._band = Band(*options.band)
         self.version = self._version(rubric)
 
@@ -106,30 +106,36 @@ class Judge:
 
     async def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         ready: asyncio.Queue[Evaluation] = asyncio.Queue()
-        waiting = iter(conversations)
+        waiting, deadline = iter(conversations), Deadline(self._deadline_seconds)
         width = min(self.options.concurrency or len(conversations), len(conversations))
-        askers = [asyncio.create_task(self._work_off(waiting, ready)) for _ in range(width)]
+        askers = [asyncio.create_task(self._work_off(waiting, deadline, ready)) for _ in range(width)]
         try:
             for _ in conversations:
                 yield await ready.get()
         finally:  # the reader may have stopped early
+            deadline.end()
             for task in askers:
                 task.cancel()
             await asyncio.gather(*askers, return_exceptions=True)
 
-    async def _work_off(self, waiting: Iterator[Conversation], ready: asyncio.Queue[Evaluation]) -> None:
+    async def _work_off(
+        self, waiting: Iterator[Conversation], deadline: Deadline, ready: asyncio.Queue[Evaluation]
+    ) -> None:
         for conversation in waiting:
-            ready.put_nowait(await self._evaluate_one(conversation))
+            ready.put_nowait(await self._evaluate_one(conversation, deadline))
 
-    async def _evaluate_one(self, conversation: Conversation) -> Evaluation:
+    async def _evaluate_one(self, conversation: Conversation, deadline: Deadline) -> Evaluation:
         started, use = time.perf_counter(), None
         result: Abstention | Findings | Failure
         try:
             reason = self.inapplicable(conversation)
             if reason is None:
-                result, use = await self._judge_in_time(conversation)
+                with deadline.within():
+                    result, use = await self._judge(conversation)
             else:
                 result = Abstention(reason)
+        except TimeoutError:
+            result = failure_of(ModelUnavailable(f"not done within {deadline.seconds:g} s", requests=0))
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             result = failure_of(error)
         return Evaluation(
@@ -141,13 +147,6 @@ class Judge:
             latency_seconds=time.perf_counter() - started,
             model_use=use,
         )
-
-    async def _judge_in_time(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
-        try:
-            async with asyncio.timeout(self._deadline_seconds):
-                return await self._judge(conversation)
-        except TimeoutError as error:
-            raise ModelUnavailable(f"not done within {self._deadline_seconds:g} s", requests=0) from error
 
     async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
         facts = facts_about(conversation, self._checks)
