@@ -26,6 +26,7 @@ from healing_eval.backends.sql.bulk import raw_connection
 from healing_eval.backends.sql.engine import Database, driver_errors_translated, to_json
 from healing_eval.backends.sql.migrate import bring_up_to_date, is_usable
 from healing_eval.backends.sql.partitions import make_partitions, months_from
+from healing_eval.backends.sql.wire import teach_types
 from healing_eval.errors import BackendError, ConfigError
 
 OLDEST_SERVER = 14
@@ -337,7 +338,7 @@ def _engine(address: Address, **options: Any) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.run_async(_write_json_as_it_is)
+        connection.run_async(teach_types)
 
     @event.listens_for(engine.sync_engine, "checkout")
     def replace_if_lost(connection: Any, _record: Any, _proxy: Any) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -356,17 +357,3 @@ def _given_up_after(address: Address) -> dict[str, str]:
     """
     milliseconds = min(math.ceil(1000 * address.answer_seconds), _LONGEST_MILLISECONDS)
     return {"idle_in_transaction_session_timeout": str(milliseconds), **_KEEP_ALIVE}
-
-
-async def _write_json_as_it_is(connection: Any) -> None:
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
-    )
-
-
-def _to_jsonb(value: str | msgspec.Raw) -> bytes:
-    return b"\x01" + (value.encode() if isinstance(value, str) else bytes(value))
-
-
-def _from_jsonb(value: bytes) -> Any:
-    return msgspec.json.decode(value[1:])
