@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Literal
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 REGISTRY = CollectorRegistry()
 
@@ -35,6 +40,42 @@ class Bounded:
             return "other"
         self._kept.add(value)
         return value
+
+
+class Durations(Collector):
+    """A histogram that takes many observations at once: one by one, the library's takes longer than a quick check."""
+
+    def __init__(
+        self, name: str, documentation: str, label: str, bounds: Sequence[float], *, registry: CollectorRegistry
+    ) -> None:
+        """Take its name, its only label, and the upper bounds of its buckets in seconds, in order."""
+        self._about = name, documentation, None, None, [label]
+        self._bounds = tuple(bounds)
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+        registry.register(self)
+
+    def observe(self, value: str, seconds: Iterable[float]) -> None:
+        """Count durations under a value of the label."""
+        counts = self._counts.setdefault(value, [0] * (len(self._bounds) + 1))
+        total = self._sums.get(value, 0.0)
+        for one in seconds:
+            counts[bisect_left(self._bounds, one)] += 1
+            total += one
+        self._sums[value] = total
+
+    def describe(self) -> list[HistogramMetricFamily]:
+        """Say what it is, without any count."""
+        return [HistogramMetricFamily(*self._about)]
+
+    def collect(self) -> list[HistogramMetricFamily]:
+        """Give all counts."""
+        [family] = self.describe()
+        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        for value, counts in self._counts.items():
+            up_to = map(float, accumulate(counts))
+            family.add_metric([value], list(zip(bounds, up_to, strict=True)), self._sums[value])
+        return [family]
 
 
 INGESTED = Counter(
@@ -79,11 +120,11 @@ EVALUATIONS = Counter(
     ["evaluator", "status"],
     registry=REGISTRY,
 )
-EVALUATION_SECONDS = Histogram(
+EVALUATION_SECONDS = Durations(
     "healing_eval_evaluation_seconds",
     "Time one evaluation took.",
-    ["evaluator"],
-    buckets=(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
+    "evaluator",
+    (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
     registry=REGISTRY,
 )
 FAILURES = Counter(

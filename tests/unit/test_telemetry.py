@@ -8,10 +8,11 @@ from typing import Literal
 import pytest
 import stamina
 import structlog
+from prometheus_client import CollectorRegistry, Histogram
 
 from healing_eval.errors import ModelUnavailable
 from healing_eval.pipeline.evaluate import evaluate
-from healing_eval.telemetry import Bounded, configure_logging
+from healing_eval.telemetry import Bounded, Durations, configure_logging
 from healing_eval.testing.builders import a_conversation, a_turn
 from healing_eval.testing.toy import ToyEvaluator
 
@@ -78,3 +79,23 @@ def test_a_label_that_others_choose_takes_so_many_values_and_no_more() -> None:
     bounded = Bounded(most=2)
 
     assert [bounded(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", "other", "a", "other"]
+
+
+def test_many_durations_are_told_as_the_library_tells_each() -> None:
+    bounds, seconds = (0.0001, 0.5, 1, 60), (0.0, 0.0001, 0.00011, 0.5, 0.75, 1.0, 59.9, 61.0)
+    each, many = CollectorRegistry(), CollectorRegistry()
+    one_by_one = Histogram("took_seconds", "How long.", ["who"], buckets=bounds, registry=each)
+    at_once = Durations("took_seconds", "How long.", "who", bounds, registry=many)
+
+    for who in ("a", "b"):
+        for one in seconds:
+            one_by_one.labels(who).observe(one)
+        at_once.observe(who, seconds[:3])
+        at_once.observe(who, seconds[3:])
+
+    assert _told_by(many) == _told_by(each)
+
+
+def _told_by(registry: CollectorRegistry) -> list[tuple[str, dict[str, str], float]]:
+    samples = (sample for family in registry.collect() for sample in family.samples)
+    return [(one.name, one.labels, one.value) for one in samples if not one.name.endswith("_created")]

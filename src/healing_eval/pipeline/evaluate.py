@@ -8,23 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter as Tally
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from functools import lru_cache
 
-import structlog
-from prometheus_client import Counter, Histogram
-
-from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, Result
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Result
 from healing_eval.errors import HealingEvalError, ModelBusy, UnreadableVerdict
-from healing_eval.pipeline.pending import is_pending
+from healing_eval.pipeline.counted import count
 from healing_eval.pipeline.soundness import flaw_of
 from healing_eval.ports.evaluator import Evaluator
-
-log = structlog.get_logger()
 
 PAUSE_EVERY_SECONDS = 0.005
 """How long evaluators that wait for nothing may keep the event loop from everybody else, requests above all."""
@@ -99,7 +91,7 @@ async def evaluate_in_groups(
             group: list[Evaluated] = []
             while not group:
                 arrived = await mailbox.take()
-                _count_statuses([evaluation for _, evaluation in arrived])
+                count([evaluation for _, evaluation in arrived])
                 for name, evaluation in arrived:
                     index = places[evaluation.conversation_key]
                     done[index][name] = evaluation
@@ -205,70 +197,4 @@ def _failure(error: Exception) -> Failure:
 
 
 def _deliver(evaluator: Evaluator, conversation: Conversation, given: Evaluation, mailbox: Mailbox) -> None:
-    evaluation = _checked(evaluator, conversation, given)
-    mailbox.put(evaluator.name, evaluation)  # first of all, since the reader waits for each
-    if not (isinstance(evaluation.result, Abstention) or is_pending(evaluation.result)):
-        _observe(evaluation, evaluation.result)
-
-
-def _observe(evaluation: Evaluation, result: Findings | Failure) -> None:
-    """Tell what it took, and how it failed."""
-    name = evaluation.evaluator
-    _timer(name).observe(evaluation.latency_seconds)
-    if isinstance(result, Failure):
-        telemetry.FAILURES.labels(name, _kinds(result.kind)).inc()
-        log.warning("evaluation.failed", evaluator=name, kind=result.kind)
-    use = evaluation.model_use
-    if use is not None:
-        model = _models(use.model)
-        _tokens(name, model, "input").inc(max(0, use.input_tokens or 0))
-        _tokens(name, model, "output").inc(max(0, use.output_tokens or 0))
-        if use.cost_dollars is None:
-            _unpriced(name, model).inc(use.calls)
-        else:
-            _cost(name, model).inc(use.cost_dollars)
-
-
-_kinds = telemetry.Bounded()
-_models = telemetry.Bounded()
-
-
-def _status(result: Result) -> str:
-    if isinstance(result, Findings):
-        return "measured"
-    return "abstained" if isinstance(result, Abstention) else "failed"
-
-
-def _count_statuses(evaluations: Sequence[Evaluation]) -> None:
-    """Count evaluations together, as each touch of a metric takes a lock."""
-    counts = Tally([(one.evaluator, _status(one.result)) for one in evaluations if not is_pending(one.result)])
-    for (name, status), count in counts.items():
-        _counter(name, status).inc(count)
-
-
-# Looking a child of a metric up by its labels costs more than counting; there are few, and every evaluation is counted.
-
-
-@lru_cache(maxsize=256)
-def _counter(evaluator: str, status: str) -> Counter:
-    return telemetry.EVALUATIONS.labels(evaluator, status)
-
-
-@lru_cache(maxsize=256)
-def _timer(evaluator: str) -> Histogram:
-    return telemetry.EVALUATION_SECONDS.labels(evaluator)
-
-
-@lru_cache(maxsize=1024)
-def _tokens(evaluator: str, model: str, direction: str) -> Counter:
-    return telemetry.MODEL_TOKENS.labels(evaluator, model, direction)
-
-
-@lru_cache(maxsize=1024)
-def _unpriced(evaluator: str, model: str) -> Counter:
-    return telemetry.UNPRICED_CALLS.labels(evaluator, model)
-
-
-@lru_cache(maxsize=1024)
-def _cost(evaluator: str, model: str) -> Counter:
-    return telemetry.MODEL_COST.labels(evaluator, model)
+    mailbox.put(evaluator.name, _checked(evaluator, conversation, given))

@@ -20,9 +20,19 @@ def flaw_of(evaluation: Evaluation, evaluator_name: str) -> str | None:
     try:
         if evaluation.evaluator != evaluator_name:
             return f"the evaluator signs as {evaluation.evaluator!r}; its name is {evaluator_name!r}"
-        return _flaw_of_result(evaluation.result) or _flaw_of_use(evaluation.model_use)
+        return (
+            _flaw_of_latency(evaluation.latency_seconds)
+            or _flaw_of_result(evaluation.result)
+            or _flaw_of_use(evaluation.model_use)
+        )
     except Exception as error:  # noqa: BLE001 - anything at all may stand where a field should
         return f"the evaluator's result is malformed: {type(error).__name__}: {error}"[:300]
+
+
+def _flaw_of_latency(seconds: Any) -> str | None:
+    if seconds is not None and _is_amount(seconds):
+        return None
+    return f"the evaluator's latency_seconds is {seconds!r}; expected a number from 0"[:300]
 
 
 def _flaw_of_result(result: Any) -> str | None:

@@ -178,6 +178,19 @@ async def test_a_use_that_would_spoil_a_sum_is_a_failure_and_not_added(use: Any,
     assert expected in failure.reason
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -0.1, "0.1", None, True])
+async def test_a_latency_that_is_no_duration_is_a_failure_and_not_added(seconds: Any) -> None:
+    batch, toy = conversations("a", "b"), ToyEvaluator("timed")
+    toy.yields_on["b"] = Evaluation(batch[1].key, "timed", "v1", Findings(1.0), latency_seconds=seconds)
+
+    found = await results(batch, toy)
+
+    assert found["a"] == [Findings(1.0)]
+    (failure,) = found["b"]
+    assert isinstance(failure, Failure)
+    assert "latency_seconds is" in failure.reason
+
+
 def counted(metric: str, **labels: str) -> float | None:
     return telemetry.REGISTRY.get_sample_value(f"healing_eval_model_{metric}_total", labels)
 
