@@ -59,6 +59,10 @@ class Asked(msgspec.Struct, frozen=True):
     use: Use
 
 
+Tell = Callable[[Conversation, Asked], None]
+"""Takes what became of asking about a conversation."""
+
+
 class _Told(msgspec.Struct, frozen=True):
     """An answer of the model, and what it says of one conversation."""
 
@@ -96,6 +100,8 @@ class Asker:
             self._ask_about_several, most=self._several, wait_seconds=options.gather_seconds
         )
         self._recall = None if setup.results is None else Recall(setup.results, self._asked_as())
+        self.fill_a_prompt = self._several if self._recall is None else 1
+        """How many are better asked about by `ask_together`; what may be known already is looked up one by one."""
 
     def _asked_as(self) -> bytes:
         """Make a digest of all that an answer depends on, but for the conversation."""
@@ -118,6 +124,39 @@ class Asker:
             return await self._ask_once(self._recall, conversation, shown, use)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             return Asked(failure_of(error), use)
+
+    async def ask_together(self, some: Sequence[tuple[Conversation, Line | None]], tell: Tell) -> None:
+        """Ask about conversations of one project in one prompt, and tell of each as soon as it is known.
+
+        One whose answer is missing is asked about alone, and no other waits for it. Failures are results; only what
+        crashes before anything was asked is an exception.
+        """
+        questions = [(one, self._show(one, facts), Use(prompt_version=self._prompt_version)) for one, facts in some]
+        among_others = [question for question in questions if question[1].fits_among_others]
+        alone = [question for question in questions if not question[1].fits_among_others]
+        said = await self._say_of(some[0][0].project, [shown for _, shown, _ in among_others])
+        for question, one in zip(among_others, said, strict=True):
+            conversation, shown, use = question
+            result = one if isinstance(one, Failure) else self._heard(one, shown, use)
+            if result is None:
+                alone.append(question)
+            else:
+                tell(conversation, Asked(result, use))
+        if alone:
+            await asyncio.gather(*(self._ask_alone(*question, tell) for question in alone))
+
+    async def _say_of(self, project: str, shown: Sequence[Shown]) -> Sequence[_Told | Failure]:
+        try:
+            return await self._ask_about_several(project, shown) if shown else []
+        except Exception as error:  # noqa: BLE001 - as in `ask`
+            return [failure_of(error)] * len(shown)
+
+    async def _ask_alone(self, conversation: Conversation, shown: Shown, use: Use, tell: Tell) -> None:
+        try:
+            result, _ = await self._find_out_alone(conversation, shown, use)
+        except Exception as error:  # noqa: BLE001 - as in `ask`
+            result = failure_of(error)
+        tell(conversation, Asked(result, use))
 
     async def _ask_once(self, recall: Recall, conversation: Conversation, shown: Shown, use: Use) -> Asked:
         question = recall.question(conversation.project, shown)
@@ -143,9 +182,21 @@ class Asker:
     ) -> tuple[Findings | Failure, Answer | None]:
         if shown.fits_among_others:
             told = await self._together.do(conversation.project, shown)
+            if (heard := self._heard(told, shown, use)) is not None:
+                return heard, told.read
+        return await self._find_out_alone(conversation, shown, use)
+
+    def _heard(self, told: _Told, shown: Shown, use: Use) -> Findings | Failure | None:
+        """Take what was said of one among others; None if that is nothing that can be used."""
+        try:
             use.add(told.answer, told.share)
-            if told.read is not None and (findings := self._believe(told.read, shown, None)) is not None:
-                return findings, told.read
+            return None if told.read is None else self._believe(told.read, shown, None)
+        except Exception as error:  # noqa: BLE001 - as in `ask`
+            return failure_of(error)
+
+    async def _find_out_alone(
+        self, conversation: Conversation, shown: Shown, use: Use
+    ) -> tuple[Findings | Failure, Answer | None]:
         result: Findings | Failure = Failure("it was not asked", "NotAsked")
         problem = ""
         for asking in range(ASKINGS):

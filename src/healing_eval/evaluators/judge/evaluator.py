@@ -6,14 +6,16 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from hashlib import blake2b
 from typing import ClassVar, Self
 
 import msgspec
+import structlog
 
 from healing_eval.domain.conversation import Conversation, Turn
-from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse
+from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse, Result
 from healing_eval.errors import ConfigError, ModelUnavailable
 from healing_eval.evaluators.judge.asker import Asked, Asker, failure_of, models_of
 from healing_eval.evaluators.judge.ballots import MissingVote, NoVote
@@ -29,8 +31,12 @@ from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, B
 from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
 
+log = structlog.get_logger()
+
 CODE_VERSION = "5"
 """Raise it whenever the same conversation may be judged differently."""
+
+Put = Callable[[Evaluation], None]
 
 NO_MODEL = "not measured: no model configured"
 NOTHING_SAID = "the agent said nothing that could be judged"
@@ -78,6 +84,8 @@ class Judge:
         }
         if len(self._askers) < len(models):
             raise ConfigError(f"models.{self.name}: expected each model once, got {[one.name for one in models]}")
+        self._only = next(iter(self._askers.values())) if len(self._askers) == 1 else None
+        self._at_once = 1 if self._only is None else self._only.fill_a_prompt
         self._checks = setup.checks if options.with_checks else None
         self._correlations = Correlations(list(self._askers)) if len(models) > 1 else None
         self._deadline_seconds = setup.deadline_seconds
@@ -106,9 +114,11 @@ class Judge:
 
     async def evaluate(self, conversations: Sequence[Conversation]) -> AsyncIterator[Evaluation]:
         ready: asyncio.Queue[Evaluation] = asyncio.Queue()
-        waiting, deadline = iter(conversations), Deadline(self._deadline_seconds)
-        width = min(self.options.concurrency or len(conversations), len(conversations))
-        askers = [asyncio.create_task(self._work_off(waiting, deadline, ready)) for _ in range(width)]
+        deadline, most = Deadline(self._deadline_seconds), self.options.concurrency or len(conversations)
+        handfuls = _handfuls(conversations, min(self._at_once, most))
+        waiting = iter(handfuls)
+        width = min(len(handfuls), max(1, most // self._at_once))
+        askers = [asyncio.create_task(self._work_off(waiting, deadline, ready.put_nowait)) for _ in range(width)]
         try:
             for _ in conversations:
                 yield await ready.get()
@@ -118,13 +128,40 @@ class Judge:
                 task.cancel()
             await asyncio.gather(*askers, return_exceptions=True)
 
-    async def _work_off(
-        self, waiting: Iterator[Conversation], deadline: Deadline, ready: asyncio.Queue[Evaluation]
-    ) -> None:
-        for conversation in waiting:
-            ready.put_nowait(await self._evaluate_one(conversation, deadline))
+    async def _work_off(self, waiting: Iterator[Sequence[Conversation]], deadline: Deadline, put: Put) -> None:
+        for some in waiting:
+            left: Collection[Conversation] = some
+            if self._only is not None and len(some) == self._at_once > 1:
+                left = await self._evaluate_together(self._only, some, deadline, put)
+            if len(left) > 1:
+                await asyncio.gather(*(self._evaluate_one(one, deadline, put) for one in left))
+            else:
+                for one in left:
+                    await self._evaluate_one(one, deadline, put)
 
-    async def _evaluate_one(self, conversation: Conversation, deadline: Deadline) -> Evaluation:
+    async def _evaluate_together(
+        self, asker: Asker, some: Sequence[Conversation], deadline: Deadline, put: Put
+    ) -> Collection[Conversation]:
+        """Evaluate as many as fill a prompt, in one task; give those that have to be evaluated one by one."""
+        started, waiting = time.perf_counter(), {one.key: one for one in some}
+
+        def tell(one: Conversation, asked: Asked) -> None:
+            del waiting[one.key]
+            put(self._evaluation(one, asked.result, started, asked.use.freeze()))
+
+        try:
+            if not any(map(self.inapplicable, some)):
+                with deadline.within():
+                    await asker.ask_together([(one, facts_about(one, self._checks)) for one in some], tell)
+        except TimeoutError:
+            for one in waiting.values():
+                put(self._evaluation(one, _too_late(deadline), started))
+            waiting.clear()
+        except Exception as error:  # noqa: BLE001 - nothing was asked: one by one it is seen whose crash it is
+            log.warning("judge.crashed", evaluator=self.name, kind=type(error).__name__)
+        return waiting.values()
+
+    async def _evaluate_one(self, conversation: Conversation, deadline: Deadline, put: Put) -> None:
         started, use = time.perf_counter(), None
         result: Abstention | Findings | Failure
         try:
@@ -135,9 +172,14 @@ class Judge:
             else:
                 result = Abstention(reason)
         except TimeoutError:
-            result = failure_of(ModelUnavailable(f"not done within {deadline.seconds:g} s", requests=0))
+            result = _too_late(deadline)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             result = failure_of(error)
+        put(self._evaluation(conversation, result, started, use))
+
+    def _evaluation(
+        self, conversation: Conversation, result: Result, started: float, use: ModelUse | None = None
+    ) -> Evaluation:
         return Evaluation(
             conversation_key=conversation.key,
             evaluator=self.name,
@@ -150,9 +192,8 @@ class Judge:
 
     async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
         facts = facts_about(conversation, self._checks)
-        if len(self._askers) == 1:
-            [asker] = self._askers.values()
-            asked = await asker.ask(conversation, facts)
+        if self._only is not None:
+            asked = await self._only.ask(conversation, facts)
             return asked.result, asked.use.freeze()
         if self.options.combine == "cascade":
             asked_of, result = await self._cascade(conversation, facts)
@@ -223,6 +264,20 @@ class ToolUseJudge(Judge):
             return reason
         uses_tools = bool(conversation.tools) or any(turn.tool_calls for turn in conversation.turns)
         return None if uses_tools else "no tools, and no tool calls"
+
+
+def _handfuls(conversations: Sequence[Conversation], most: int) -> list[list[Conversation]]:
+    """Put conversations of the same project together, at most so many."""
+    if most == 1:
+        return [[one] for one in conversations]
+    by_project: dict[str, list[Conversation]] = defaultdict(list)
+    for one in conversations:
+        by_project[one.project].append(one)
+    return [some[start : start + most] for some in by_project.values() for start in range(0, len(some), most)]
+
+
+def _too_late(deadline: Deadline) -> Failure:
+    return failure_of(ModelUnavailable(f"not done within {deadline.seconds:g} s", requests=0))
 
 
 def _settled(cheap: Asked, strong: Asked) -> Asked:
