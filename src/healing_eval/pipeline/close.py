@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from contextlib import aclosing
 
@@ -10,7 +11,7 @@ import structlog
 
 from healing_eval import telemetry
 from healing_eval.domain.conversation import Conversation
-from healing_eval.domain.evaluation import Evaluation, Verdict
+from healing_eval.domain.evaluation import Abstention, Evaluation, Verdict
 from healing_eval.domain.revision import RevisionKey, StoredRevision
 from healing_eval.domain.verdict import Opinion, VerdictRules, weigh_opinions
 from healing_eval.errors import InvalidInput
@@ -63,6 +64,8 @@ class Step(msgspec.Struct, frozen=True):
     """How many of the settled were given up now."""
     handed: Sequence[Handed] = ()
     """Those of the settled that were stored now, and that no lane had finished before."""
+    asked: Sequence[float] = ()
+    """How long it took, in seconds, for each of the settled that an evaluator was asked about now."""
 
 
 _Read = tuple[RevisionKey, Conversation]
@@ -130,8 +133,10 @@ class Closer:
             yield await self._stored([_joined(self._lane, key, (), kept) for key, _ in some], to_hand_on)
             return
         conversations = [conversation for _, conversation in some]
+        started = time.perf_counter()
         async with aclosing(evaluate_in_groups(conversations, evaluators, self._slice_seconds)) as groups:
             async for group in groups:
+                seconds = time.perf_counter() - started
                 results = [_joined(self._lane, some[index][0], found, kept) for index, found in group]
                 await self._retries.recall(results)
                 final, postponed = _sorted_out(results, self._retries)
@@ -140,7 +145,8 @@ class Closer:
                     pending = sum(one.revision_key in again and only_waits(one.evaluations) for one in results)
                     yield Step(postponed=postponed, pending=pending)
                 if final:
-                    yield await self._stored(final, to_hand_on)
+                    step = await self._stored(final, to_hand_on)
+                    yield msgspec.structs.replace(step, asked=_asking_seconds(final, seconds))
 
     async def _recall(self, outstanding: Sequence[StoredRevision], read: Sequence[_Read]) -> _Kept:
         """Read what need not be found out again: give what is this lane's own, and note what its judges are told.
@@ -189,6 +195,19 @@ class Closer:
             said.append(one.revision_key in stored)
             stored.discard(one.revision_key)
         return said
+
+
+def _asking_seconds(results: Sequence[LaneResult], at_most: float) -> list[float]:
+    """Tell how long asking took: as the slowest evaluator says, or as long as it took in all if it does not say."""
+    asked = (list(filter(_was_asked, one.evaluations)) for one in results)
+    return [max(one.latency_seconds or at_most for one in some) for some in asked if some]
+
+
+def _was_asked(evaluation: Evaluation) -> bool:
+    """Whether it was found out now, and not remembered or left open."""
+    if isinstance(evaluation.result, Abstention):
+        return False
+    return evaluation.model_use is None or evaluation.model_use.calls > 0
 
 
 def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[LaneResult], list[RevisionKey]]:

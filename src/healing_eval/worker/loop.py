@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from contextvars import copy_context
 from functools import partial
+from statistics import median
 
 import structlog
 
@@ -260,12 +261,11 @@ class LaneWorker:
         failures, open_ones = 0, batch.open_ones
         while open_ones:
             try:
-                started = time.perf_counter()
                 async with aclosing(self._closer.close(list(open_ones), batch.take_handed())) as steps:
                     async for step in steps:
                         batch.got_on()
                         tally.add(step)
-                        self._adjust(step, time.perf_counter() - started)
+                        self._adjust(step)
                         await self._go_on(step, open_ones)
                         await self._settle(step.settled, open_ones)
                         await self._postpone(step.postponed, open_ones)
@@ -276,13 +276,13 @@ class LaneWorker:
                 log.warning("lane.interrupted", lane=self._lane.name, left=len(open_ones), error=str(error))
                 await asyncio.sleep(self._backoff(failures))
 
-    def _adjust(self, step: Step, seconds: float) -> None:
+    def _adjust(self, step: Step) -> None:
         """Take more at once while all goes well, and less when a model fails."""
         failed = len(step.postponed) - step.pending
         if failed:
             self._allowance.failed(failed)
-        if step.stored:
-            self._allowance.answered(step.stored, seconds, in_hand=self._in_hand())
+        if step.asked:
+            self._allowance.answered(len(step.asked), median(step.asked), in_hand=self._in_hand())
 
     async def _go_on(self, step: Step, open_ones: dict[RevisionKey, Delivery]) -> None:
         """Ring the lanes that come next, before anything is acknowledged, so that a crash in between loses nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healing_eval.worker.allowance import FIRST, Allowance
+from healing_eval.worker.allowance import FIRST, QUICK_SECONDS, Allowance
 
 
 def a_round(allowance: Allowance, seconds: float) -> None:
@@ -29,6 +29,17 @@ def test_a_model_that_answers_one_after_the_other_is_not_flooded() -> None:
         a_round(allowance, 0.1 * allowance.now)
 
     assert allowance.now <= 4 * FIRST
+
+
+def test_a_model_that_answers_at_once_is_not_taken_for_slow_where_we_are() -> None:
+    allowance = Allowance(10_000)
+
+    for seconds in (0.001, QUICK_SECONDS, QUICK_SECONDS):
+        a_round(allowance, seconds)
+    assert allowance.now == 8 * FIRST
+
+    a_round(allowance, 1.1 * QUICK_SECONDS)
+    assert allowance.now == 8 * FIRST
 
 
 def test_what_is_not_in_use_does_not_grow() -> None:
