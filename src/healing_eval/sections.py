@@ -177,7 +177,7 @@ class VerdictSettings(Section):
 class WorkerSettings(Section):
     """How work is taken from the stream."""
 
-    batch: PositiveInt = 128
+    batch: PositiveInt = 256
     """Most conversations a worker takes at once."""
     judge_concurrency: PositiveInt = 1024
     """Most conversations of one process that wait for the model at once; it begins with 16 and adapts to the model."""

@@ -26,6 +26,10 @@ from healing_eval.ports.tracer import Tracer
 
 log = structlog.get_logger()
 
+MOMENT_SECONDS = 0.1
+"""How long results wait for those of others after a transaction that several batches shared. Nobody waits for an answer
+to them, and where models judge they come a few at a time: fewer transactions save a twentieth of all CPU time."""
+
 
 class Lane(msgspec.Struct, frozen=True):
     """A lane's name, its evaluators, the rules by which all evaluators are weighed, and who makes spans, if any."""
@@ -85,7 +89,7 @@ class Closer:
         self._lane = lane
         self._ledger = ledger
         self._retries = retries
-        self._stores = together(self._store, lane.tracer, "results")
+        self._stores = together(self._store, lane.tracer, "results", moment_seconds=MOMENT_SECONDS)
 
     async def close(
         self, keys: Sequence[RevisionKey], handed: Mapping[RevisionKey, Handed] | None = None

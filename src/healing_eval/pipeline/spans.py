@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from healing_eval.pipeline.together import Together
+from healing_eval.pipeline.together import MOMENT_SECONDS, Together
 from healing_eval.ports.tracer import Attributes, Kind, Span, Tracer
 
 CONVERSATIONS = "healing_eval.conversations"
@@ -47,12 +47,19 @@ class _Asked(msgspec.Struct, Generic[Item], frozen=True):
 class TracedTogether(Generic[Item, Done]):
     """A `Together` that shows who waited for which transaction."""
 
-    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]], tracer: Tracer, what: str) -> None:
-        """Take what writes items in one transaction, who makes spans, and what the items are."""
+    def __init__(
+        self,
+        write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]],
+        tracer: Tracer,
+        what: str,
+        *,
+        moment_seconds: float = MOMENT_SECONDS,
+    ) -> None:
+        """Take what `Together` does, who makes spans, and what the items are."""
         self._write = write
         self._tracer = tracer
         self._what = what
-        self._together = Together[_Asked[Item], Done](self._write_together)
+        self._together = Together[_Asked[Item], Done](self._write_together, moment_seconds=moment_seconds)
 
     async def write(self, items: Sequence[Item]) -> list[Done]:
         """Write items, as `Together` does."""
@@ -83,7 +90,13 @@ class TracedTogether(Generic[Item, Done]):
 
 
 def together(
-    write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]], tracer: Tracer | None, what: str
+    write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]],
+    tracer: Tracer | None,
+    what: str,
+    *,
+    moment_seconds: float = MOMENT_SECONDS,
 ) -> Together[Item, Done] | TracedTogether[Item, Done]:
     """Have items written together, with spans where there is a tracer."""
-    return Together(write) if tracer is None else TracedTogether(write, tracer, what)
+    if tracer is None:
+        return Together(write, moment_seconds=moment_seconds)
+    return TracedTogether(write, tracer, what, moment_seconds=moment_seconds)

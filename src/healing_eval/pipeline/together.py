@@ -20,7 +20,8 @@ MOST_TOGETHER = 500
 SEVERAL = 3
 """From so many writers in one transaction on, others are likely to be about to come."""
 MOMENT_SECONDS = 0.002
-"""How long is waited for them. With 32 writers it halves the transactions, and everybody is served sooner."""
+"""How long is waited for them where somebody waits for an answer. With 32 writers it halves the transactions, and
+everybody is served sooner."""
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -34,9 +35,20 @@ class _Waiting(msgspec.Struct, Generic[Item, Done], frozen=True):
 class Together(Generic[Item, Done]):
     """Has items written, together with those of whoever else is waiting."""
 
-    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]]) -> None:
-        """Take what writes items in one transaction and gives one result for each, in order."""
+    def __init__(
+        self,
+        write: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]],
+        *,
+        moment_seconds: float = MOMENT_SECONDS,
+    ) -> None:
+        """Take who writes, and when the next transaction begins after one of several.
+
+        Args:
+            write: stores items in one transaction and gives one result for each, in order.
+            moment_seconds: how long is waited for others after a transaction that several shared.
+        """
         self._write = write
+        self._moment_seconds = moment_seconds
         self._waiting: list[_Waiting[Item, Done]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -68,7 +80,7 @@ class Together(Generic[Item, Done]):
                 group = self._take()
                 await self._write_together(group)
                 if len(group) >= SEVERAL:
-                    await asyncio.sleep(MOMENT_SECONDS)
+                    await asyncio.sleep(self._moment_seconds)
         finally:
             self._writing = None
 

@@ -86,6 +86,20 @@ async def test_after_a_transaction_of_several_the_next_waits_a_moment_for_them()
     assert shelf.transactions == [["a", "b", "c"], ["a again", "b again", "c again"]]
 
 
+async def test_the_moment_is_as_long_as_whoever_writes_can_wait() -> None:
+    shelf = SlowShelf()
+    shelf.go_on.set()
+    shared = Together(shelf.add, moment_seconds=0.2)
+
+    async def send_later(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await send(shared, name)
+
+    await asyncio.gather(*(send(shared, name) for name in "abc"), send_later("d", 0.02), send_later("e", 0.04))
+
+    assert shelf.transactions == [["a", "b", "c"], ["d", "e"]]
+
+
 async def test_a_shared_transaction_has_a_largest_size() -> None:
     shelf = SlowShelf()
     shared = adds(shelf)
