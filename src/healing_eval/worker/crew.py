@@ -24,8 +24,6 @@ from healing_eval.worker.sweep import NAME as SWEEP
 from healing_eval.worker.sweep import sweep
 from healing_eval.worker.turn import Turn
 
-MODEL_BATCH = 128
-"""Most conversations in one batch of a lane that asks a model, which is asked about all of them at the same time."""
 SLICE_SECONDS = 0.05
 """How long evaluators may keep the event loop where nobody but the workers needs it; what is then ready is stored."""
 
@@ -90,7 +88,7 @@ def _daily(services: Services, holder: str) -> Daily:
 
 
 def _pace(settings: WorkerSettings, slice_seconds: float, *, asks_model: bool) -> Pace:
-    batch = min(settings.batch, MODEL_BATCH, settings.judge_concurrency) if asks_model else settings.batch
+    batch = min(settings.batch, settings.judge_concurrency) if asks_model else settings.batch
     return Pace(
         batch=batch,
         most_in_hand=settings.judge_concurrency if asks_model else None,
