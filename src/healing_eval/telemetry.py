@@ -43,7 +43,7 @@ class Bounded:
 
 
 class Durations(Collector):
-    """A histogram that takes many observations at once: one by one, the library's takes longer than a quick check."""
+    """A histogram that takes many observations at once; the library's takes two locks for each."""
 
     def __init__(
         self, name: str, documentation: str, label: str, bounds: Sequence[float], *, registry: CollectorRegistry

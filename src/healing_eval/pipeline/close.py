@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 MOMENT_SECONDS = 0.1
 """How long results wait for those of others after a transaction that several batches shared. Nobody waits for an answer
-to them, and where models judge they come a few at a time: fewer transactions save a twentieth of all CPU time."""
+to them, and where models judge they come a few at a time."""
 
 
 class Lane(msgspec.Struct, frozen=True):

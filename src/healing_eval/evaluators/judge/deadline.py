@@ -18,7 +18,7 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def within(self) -> _Within:
-        """Give a context in which the current task has its time; as `asyncio.timeout`, at a tenth of its cost.
+        """Give a context in which the current task has its time, as `asyncio.timeout` does with a timer for each.
 
         Raises:
             TimeoutError: on leaving it, when the time was up.
