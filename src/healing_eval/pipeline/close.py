@@ -202,16 +202,20 @@ class Closer:
 
 
 def _asking_seconds(results: Sequence[LaneResult], at_most: float) -> list[float]:
-    """Tell how long asking took: as the slowest evaluator says, or as long as it took in all if it does not say."""
-    asked = (list(filter(_was_asked, one.evaluations)) for one in results)
-    return [max(one.latency_seconds or at_most for one in some) for some in asked if some]
+    """Tell how long asking took: as the slowest evaluator says, or as long as it took in all if it does not say.
 
-
-def _was_asked(evaluation: Evaluation) -> bool:
-    """Whether it was found out now, and not remembered or left open."""
-    if isinstance(evaluation.result, Abstention):
-        return False
-    return evaluation.model_use is None or evaluation.model_use.calls > 0
+    What abstained or is remembered was not asked.
+    """
+    asked: list[float] = []
+    for result in results:
+        seconds = [
+            one.latency_seconds or at_most
+            for one in result.evaluations
+            if (one.model_use is None or one.model_use.calls) and not isinstance(one.result, Abstention)
+        ]
+        if seconds:
+            asked.append(max(seconds))
+    return asked
 
 
 def _sorted_out(results: Sequence[LaneResult], retries: Retries) -> tuple[list[LaneResult], list[RevisionKey]]:
