@@ -20,6 +20,11 @@ async def _hang_within(deadline: Deadline, pause: float = 0.0) -> float:
     return time.monotonic() - began
 
 
+async def _hang(deadline: Deadline) -> None:
+    with deadline.within():
+        await asyncio.Event().wait()
+
+
 async def test_each_has_its_whole_time_whenever_it_began() -> None:
     deadline = Deadline(0.05)
 
@@ -40,11 +45,7 @@ async def test_what_is_done_in_time_is_left_alone() -> None:
 
 
 async def test_who_has_no_deadline_is_never_given_up() -> None:
-    async def hang() -> None:
-        with Deadline(math.inf).within():
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(hang())
+    task = asyncio.create_task(_hang(Deadline(math.inf)))
     done, _ = await asyncio.wait([task], timeout=0.05)
     task.cancel()
 
@@ -52,13 +53,7 @@ async def test_who_has_no_deadline_is_never_given_up() -> None:
 
 
 async def test_a_task_that_somebody_cancels_is_cancelled() -> None:
-    deadline = Deadline(30.0)
-
-    async def hang() -> None:
-        with deadline.within():
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(hang())
+    task = asyncio.create_task(_hang(Deadline(30.0)))
     await asyncio.sleep(0)
     task.cancel()
 
@@ -67,13 +62,7 @@ async def test_a_task_that_somebody_cancels_is_cancelled() -> None:
 
 
 async def test_a_task_that_somebody_cancels_as_its_time_is_up_is_cancelled() -> None:
-    deadline = Deadline(0.01)
-
-    async def hang() -> None:
-        with deadline.within():
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(hang())
+    task = asyncio.create_task(_hang(Deadline(0.01)))
     asyncio.get_running_loop().call_later(0.01, task.cancel)
     await asyncio.sleep(0)
     time.sleep(0.03)  # noqa: ASYNC251 - both timers are due when the loop looks next
