@@ -102,22 +102,24 @@ _CRITICAL = evaluations.c.deterministic & exists().where(
 _OPINIONS = select(
     *(evaluations.c[name] for name in ("conversation_key", "revision", "evaluator", "overall", "reason")), _CRITICAL
 ).order_by(evaluations.c.evaluator, evaluations.c.evaluated_at)
+# What is critical is looked for once for each revision, not once for each of its evaluations.
 _MAKE_WAY = """
 WITH asked AS (SELECT * FROM unnest($1::bytea[], $2::integer[]) AS asked (conversation_key, revision)),
 gone AS (
     DELETE FROM verdicts USING asked
     WHERE verdicts.conversation_key = asked.conversation_key AND verdicts.revision = asked.revision
         AND verdicts.accepted_at BETWEEN $3 AND $4
+),
+grave AS MATERIALIZED (
+    SELECT asked.*, ARRAY(
+        SELECT issues.evaluator || E'\\n' || issues.version FROM issues
+        WHERE issues.conversation_key = asked.conversation_key AND issues.revision = asked.revision
+            AND issues.accepted_at BETWEEN $3 AND $4 AND issues.severity = 'critical'
+    ) AS found_by FROM asked
 )
 SELECT done.conversation_key, done.revision, done.evaluator, done.overall, done.reason,
-    done.deterministic AND EXISTS (
-        SELECT FROM issues
-        WHERE issues.conversation_key = done.conversation_key AND issues.revision = done.revision
-            AND issues.accepted_at = done.accepted_at AND issues.accepted_at BETWEEN $3 AND $4
-            AND issues.evaluator = done.evaluator AND issues.version = done.version
-            AND issues.severity = 'critical'
-    )
-FROM asked
+    done.deterministic AND done.evaluator || E'\\n' || done.version = ANY(grave.found_by)
+FROM grave
 JOIN evaluations AS done USING (conversation_key, revision)
 WHERE done.accepted_at BETWEEN $3 AND $4
 ORDER BY done.evaluator, done.evaluated_at
