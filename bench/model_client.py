@@ -4,7 +4,8 @@
 
 A fake model in a process of its own answers each prompt of the judge (6 kB) after 30 ms. CPU milliseconds a call of the
 process that asks, by provider and by how many calls are under way at once, after a first thousand calls; and the same
-through what evaluators really ask, a router in front of three deployments.
+through what evaluators really ask, a router in front of three deployments. The first rows are the floor: aiohttp and
+msgspec without anything of ours, which tells what of a figure is the machine's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, Protocol, cast
+
+import aiohttp
+import msgspec
 
 from healing_eval import plugins
 from healing_eval.cli.loops import run_fast
@@ -37,6 +41,41 @@ DELAY_MS = "30"
 CONCURRENCY = (50, 200)
 WARM_UP_CALLS = 1000
 PROVIDERS = ("openai", "anthropic", "ollama")
+
+
+class Asked(Protocol):
+    """Who answers requests, however."""
+
+    async def ask(self, request: ChatRequest) -> object: ...
+
+    async def close(self) -> None: ...
+
+
+class Bare:
+    """The two libraries that our clients are made of, and nothing around them."""
+
+    def __init__(self, base_url: str) -> None:
+        self._url = f"{base_url}/chat/completions"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=max(CONCURRENCY)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def ask(self, request: ChatRequest) -> Any:
+        schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
+        payload = {
+            "model": "fake",
+            "messages": request.messages,
+            "max_tokens": request.max_output_tokens,
+            "temperature": request.temperature,
+            "response_format": {"type": "json_schema", "json_schema": schema},
+        }
+        async with self._session.post(self._url, data=msgspec.json.encode(payload)) as response:
+            return msgspec.json.decode(await response.read())
+
+    async def close(self) -> None:
+        await self._session.close()
 
 
 def request() -> ChatRequest:
@@ -66,7 +105,7 @@ def _listens(port: int) -> bool:
         return True
 
 
-async def cpu_ms(model: ChatModel, asked: ChatRequest, calls: int, concurrency: int) -> float:
+async def cpu_ms(model: Asked, asked: ChatRequest, calls: int, concurrency: int) -> float:
     """Ask so often, and give CPU milliseconds a call."""
 
     async def ask(times: int) -> None:
@@ -85,6 +124,8 @@ async def cpu_ms(model: ChatModel, asked: ChatRequest, calls: int, concurrency: 
 async def measure(calls: int, rounds: int, found: dict[str, list[float]]) -> None:
     asked = request()
     with fake_model() as environment:
+        bare = Bare(environment["OPENAI_BASE_URL"])
+        await _measure_one("aiohttp and msgspec alone", bare, asked, calls, rounds, found)
         for provider in PROVIDERS:
             model = cast("type[ChatModel]", plugins.load(plugins.CHAT_MODEL, provider)).create("fake", environment)
             await _measure_one(provider, model, asked, calls, rounds, found)
@@ -92,7 +133,7 @@ async def measure(calls: int, rounds: int, found: dict[str, list[float]]) -> Non
 
 
 async def _measure_one(
-    title: str, model: ChatModel, asked: ChatRequest, calls: int, rounds: int, found: dict[str, list[float]]
+    title: str, model: Asked, asked: ChatRequest, calls: int, rounds: int, found: dict[str, list[float]]
 ) -> None:
     for concurrency in CONCURRENCY:
         name = f"{title}, {concurrency} at once"
@@ -123,7 +164,7 @@ def main() -> None:
         return
     print(f"CPU milliseconds a call, median of {chosen.rounds} rounds of {chosen.calls} calls")
     for name, values in found.items():
-        print(f"  {name:<24} {statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f})")
+        print(f"  {name:<40} {statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f})")
 
 
 if __name__ == "__main__":
