@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bench.realdata.panel import judged
-from bench.realdata.records import folder, records
+from bench.realdata.records import file_of, records
 from bench.realdata.rows import Row, markdown, share
 from healing_eval import plugins
 from healing_eval.config import read_settings
@@ -41,7 +41,7 @@ def main() -> None:
 
 def _attacks() -> Iterator[Row]:
     """Each text as the user's turn of a conversation of its own."""
-    with gzip.open(folder() / f"{ATTACKS}.jsonl.gz") as lines:
+    with gzip.open(file_of(ATTACKS)) as lines:
         read: list[dict[str, Any]] = [msgspec.json.decode(line) for line in lines]
     found = _suspected([_talk(number, one["text"]) for number, one in enumerate(read)])
     by_kind: dict[str, list[bool]] = defaultdict(list)

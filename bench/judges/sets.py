@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.realdata.records import folder
+from bench.realdata.records import file_of
 from healing_eval.evaluators.judge.ballots import Ballot, MissingVote, Vote
 from healing_eval.gateway.published import PublishedPrices
 
@@ -157,5 +157,5 @@ def _in_both_orders(judge: str, chosen: Sequence[str | None] | None) -> Ballot:
 
 
 def _lines(name: str) -> list[dict[str, Any]]:
-    with gzip.open(folder() / f"{name}.jsonl.gz") as lines:
+    with gzip.open(file_of(name)) as lines:
         return [msgspec.json.decode(line) for line in lines]

@@ -47,6 +47,14 @@ def folder() -> Path:
     return Path(named)
 
 
+def file_of(name: str) -> Path:
+    """Find a set's file, or end with a clear word."""
+    file = folder() / f"{name}.jsonl.gz"
+    if not file.is_file():
+        sys.exit(f"{SETTING} names {str(folder())!r}, which holds no {file.name}")
+    return file
+
+
 @lru_cache(maxsize=2)
 def records(name: str) -> tuple[Record, ...]:
     """Read a set; items that the API would refuse (no turns) are left out."""
@@ -54,7 +62,7 @@ def records(name: str) -> tuple[Record, ...]:
 
 
 def _records(name: str) -> Iterator[Record]:
-    with gzip.open(folder() / f"{name}.jsonl.gz") as lines:
+    with gzip.open(file_of(name)) as lines:
         for line in lines:
             raw: dict[str, Any] = msgspec.json.decode(line)
             item = {key: raw[key] for key in SHOWN if raw.get(key) is not None}
