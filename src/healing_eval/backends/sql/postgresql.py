@@ -43,8 +43,8 @@ LATER_MONTHS = 2
 _SESSION = {
     "timezone": "UTC",
     "jit": "off",  # compiling costs more than all our statements
-    # What we look up was written a moment ago and is in memory. At the server's own 4, a batch of keys has a table read
-    # whole for as long as it holds fewer than some ten thousand rows.
+    # What we look up was written a moment ago and is in memory. At the server's own 4, a batch of keys has a table of
+    # tens of thousands of rows read whole.
     "random_page_cost": "1.1",
     # A plan that was made while a table was small is kept for ever otherwise; and only a plan that knows the values
     # leaves out the other months before it locks them.
