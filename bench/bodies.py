@@ -18,13 +18,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 
 from bench import load
+from bench.realdata.records import file_of
 from bench.store import used_by
 from healing_eval.testing.servers.postgresql import Postgresql
 
@@ -135,7 +135,7 @@ def made_up(count: int) -> list[bytes]:
 
 
 def real(name: str, count: int) -> list[bytes]:
-    with gzip.open(Path(os.environ["HEALING_EVAL_REALDATA_DIR"]) / f"{name}.jsonl.gz") as lines:
+    with gzip.open(file_of(name)) as lines:
         found = [msgspec.json.decode(line) for line in itertools.islice(lines, count)]
     for one in found:
         one.pop("metadata", None)

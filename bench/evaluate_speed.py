@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import load
+from bench.realdata.records import SETTING, file_of
 
 COMMAND = str(Path(sys.executable).parent / "healing-eval")
-REALDATA = "HEALING_EVAL_REALDATA_DIR"
 DETERMINISTIC = ("heuristic", "tool_call", "coherence")
 REPEATS_OF_REAL = 5
 GENERATED = 20_000
@@ -89,12 +89,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="healing-eval-bench-") as folder:
         generated = Path(folder) / "generated.jsonl"
         report("generated", generated, load.write(generated, count=GENERATED), given.rounds, evaluators)
-        real = os.environ.get(REALDATA)
-        if real is None:
-            print(f"tau_bench    not measured: {REALDATA} is not set")
+        if not os.environ.get(SETTING):
+            print(f"tau_bench    not measured: {SETTING} is not set")
             return
         unpacked = Path(folder) / "tau_bench.jsonl"
-        count = unpack_repeatedly(Path(real) / "tau_bench.jsonl.gz", unpacked)
+        count = unpack_repeatedly(file_of("tau_bench"), unpacked)
         report("tau_bench", unpacked, count, given.rounds, evaluators)
 
 
