@@ -56,7 +56,8 @@ class JudgeSettings(Section):
     goes back to the stream until there is room, which is no failure."""
     deadline_seconds: PositiveFloat = 300.0
     """How long one evaluation may take in all, in seconds: waiting, asking again and asking several models included.
-    Then it is a failure that is tried again like a model that does not answer."""
+    Then of several models those count that have answered; if none has, it is a failure that is tried again like a
+    model that does not answer."""
 
 
 def _as_model_name(name: str) -> str:

@@ -114,9 +114,12 @@ class Asker:
         )
         return blake2b(msgspec.json.encode((parts, self._schema)), digest_size=24).digest()
 
-    async def ask(self, conversation: Conversation, facts: Line | None) -> Asked:
+    def new_use(self) -> Use:
+        """Begin to count what asking about one conversation takes; whoever gives the asking up still has it."""
+        return Use(prompt_version=self._prompt_version)
+
+    async def ask(self, conversation: Conversation, facts: Line | None, use: Use) -> Asked:
         """Ask about a conversation, unless it was found out before; failures are results, not exceptions."""
-        use = Use(prompt_version=self._prompt_version)
         shown = self._show(conversation, facts)
         try:
             if self._recall is None:
@@ -125,13 +128,13 @@ class Asker:
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             return Asked(failure_of(error), use)
 
-    async def ask_together(self, some: Sequence[tuple[Conversation, Line | None]], tell: Tell) -> None:
+    async def ask_together(self, some: Sequence[tuple[Conversation, Line | None, Use]], tell: Tell) -> None:
         """Ask about conversations of one project in one prompt, and tell of each as soon as it is known.
 
         One whose answer is missing is asked about alone, and no other waits for it. Failures are results; only what
         crashes before anything was asked is an exception.
         """
-        questions = [(one, self._show(one, facts), Use(prompt_version=self._prompt_version)) for one, facts in some]
+        questions = [(one, self._show(one, facts), use) for one, facts, use in some]
         among_others = [question for question in questions if question[1].fits_among_others]
         alone = [question for question in questions if not question[1].fits_among_others]
         said = await self._say_of(some[0][0].project, [shown for _, shown, _ in among_others])

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import ClassVar, Self
 
@@ -18,17 +19,11 @@ from healing_eval.domain.conversation import Conversation, Turn
 from healing_eval.domain.evaluation import Abstention, Evaluation, Failure, Findings, ModelUse, Result
 from healing_eval.errors import ConfigError, ModelUnavailable
 from healing_eval.evaluators.judge.asker import Asked, Asker, failure_of, models_of
-from healing_eval.evaluators.judge.ballots import MissingVote, NoVote
-from healing_eval.evaluators.judge.cascade import Band, is_uncertain, settle
-from healing_eval.evaluators.judge.correlation import Correlations
 from healing_eval.evaluators.judge.deadline import Deadline
-from healing_eval.evaluators.judge.ensemble import combine
 from healing_eval.evaluators.judge.facts import facts_about
-from healing_eval.evaluators.judge.fence import Line
 from healing_eval.evaluators.judge.options import Options, read_options
-from healing_eval.evaluators.judge.panel import ballot_of, failure_of_all, findings_of, pending_among, vote_of
+from healing_eval.evaluators.judge.poll import Poll, Said
 from healing_eval.evaluators.judge.rubric import COHERENCE, QUALITY, TOOL_USE, BuiltIn, Rubric, load_rubric
-from healing_eval.evaluators.judge.use import together
 from healing_eval.ports.evaluator import EvaluatorSetup
 
 log = structlog.get_logger()
@@ -84,12 +79,10 @@ class Judge:
         }
         if len(self._askers) < len(models):
             raise ConfigError(f"models.{self.name}: expected each model once, got {[one.name for one in models]}")
-        self._only = next(iter(self._askers.values())) if len(self._askers) == 1 else None
-        self._at_once = 1 if self._only is None else self._only.fill_a_prompt
+        self._poll = Poll(list(self._askers.values()), options)
+        self._at_once = 1 if self._poll.only is None else self._poll.only.fill_a_prompt
         self._checks = setup.checks if options.with_checks else None
-        self._correlations = Correlations(list(self._askers)) if len(models) > 1 else None
         self._deadline_seconds = setup.deadline_seconds
-        self._band = Band(*options.band)
         self.version = self._version(rubric)
 
     @classmethod
@@ -131,8 +124,8 @@ class Judge:
     async def _work_off(self, waiting: Iterator[Sequence[Conversation]], deadline: Deadline, put: Put) -> None:
         for some in waiting:
             left: Collection[Conversation] = some
-            if self._only is not None and len(some) == self._at_once > 1:
-                left = await self._evaluate_together(self._only, some, deadline, put)
+            if self._poll.only is not None and len(some) == self._at_once > 1:
+                left = await self._evaluate_together(self._poll.only, some, deadline, put)
             if len(left) > 1:
                 await asyncio.gather(*(self._evaluate_one(one, deadline, put) for one in left))
             else:
@@ -143,7 +136,7 @@ class Judge:
         self, asker: Asker, some: Sequence[Conversation], deadline: Deadline, put: Put
     ) -> Collection[Conversation]:
         """Evaluate as many as fill a prompt, in one task; give those that have to be evaluated one by one."""
-        started, waiting = time.perf_counter(), {one.key: one for one in some}
+        started, waiting = time.perf_counter(), {one.key: (one, asker.new_use()) for one in some}
 
         def tell(one: Conversation, asked: Asked) -> None:
             del waiting[one.key]
@@ -152,30 +145,32 @@ class Judge:
         try:
             if not any(map(self.inapplicable, some)):
                 with deadline.within():
-                    await asker.ask_together([(one, facts_about(one, self._checks)) for one in some], tell)
+                    questions = [(one, facts_about(one, self._checks), use) for one, use in waiting.values()]
+                    await asker.ask_together(questions, tell)
         except TimeoutError:
-            for one in waiting.values():
-                put(self._evaluation(one, _too_late(deadline), started))
+            for one, use in waiting.values():
+                put(self._evaluation(one, _too_late(deadline), started, use.freeze()))
             waiting.clear()
         except Exception as error:  # noqa: BLE001 - nothing was asked: one by one it is seen whose crash it is
             log.warning("judge.crashed", evaluator=self.name, kind=type(error).__name__)
-        return waiting.values()
+        return [one for one, _ in waiting.values()]
 
     async def _evaluate_one(self, conversation: Conversation, deadline: Deadline, put: Put) -> None:
-        started, use = time.perf_counter(), None
+        started = time.perf_counter()
+        said: Said = {}
         result: Abstention | Findings | Failure
         try:
             reason = self.inapplicable(conversation)
             if reason is None:
-                with deadline.within():
-                    result, use = await self._judge(conversation)
+                with suppress(TimeoutError), deadline.within():
+                    facts = facts_about(conversation, self._checks)
+                    await self._poll.ask(conversation, facts, said, until_answered=_too_late(deadline))
+                result = self._poll.result_of(said)
             else:
                 result = Abstention(reason)
-        except TimeoutError:
-            result = _too_late(deadline)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             result = failure_of(error)
-        put(self._evaluation(conversation, result, started, use))
+        put(self._evaluation(conversation, result, started, self._poll.use_of(said)))
 
     def _evaluation(
         self, conversation: Conversation, result: Result, started: float, use: ModelUse | None = None
@@ -189,54 +184,6 @@ class Judge:
             latency_seconds=time.perf_counter() - started,
             model_use=use,
         )
-
-    async def _judge(self, conversation: Conversation) -> tuple[Findings | Failure, ModelUse | None]:
-        facts = facts_about(conversation, self._checks)
-        if self._only is not None:
-            asked = await self._only.ask(conversation, facts)
-            return asked.result, asked.use.freeze()
-        if self.options.combine == "cascade":
-            asked_of, result = await self._cascade(conversation, facts)
-        else:
-            asked_of, result = await self._all_together(conversation, facts)
-        uses = [use for one in asked_of.values() if (use := one.use.freeze()) is not None]
-        return result, together(uses, tuple(vote_of(name, one) for name, one in asked_of.items()))
-
-    async def _all_together(
-        self, conversation: Conversation, facts: Line | None
-    ) -> tuple[dict[str, Asked], Findings | Failure]:
-        given = await asyncio.gather(*(one.ask(conversation, facts) for one in self._askers.values()))
-        asked = dict(zip(self._askers, given, strict=True))
-        if (pending := pending_among(given)) is not None:
-            return asked, pending
-        weights = self.options.weights
-        ballots = [ballot_of(name, one, weights.get(name, 1.0)) for name, one in asked.items()]
-        if self._correlations is not None:
-            self._correlations.add({one.judge: one.value for one in ballots if not isinstance(one, MissingVote)})
-        method = "mean" if self.options.combine == "cascade" else self.options.combine
-        combined = combine(ballots, method, self._correlations)
-        if isinstance(combined, NoVote):
-            return asked, failure_of_all(combined, given)
-        return asked, findings_of(combined, asked)
-
-    async def _cascade(
-        self, conversation: Conversation, facts: Line | None
-    ) -> tuple[dict[str, Asked], Findings | Failure]:
-        """Ask one after the other, for as long as those before leave it uncertain."""
-        asked: dict[str, Asked] = {}
-        stands: Asked | None = None
-        for name, asker in self._askers.items():
-            if stands is not None and not is_uncertain(ballot_of("stands", stands), self._band):
-                break
-            asked[name] = await asker.ask(conversation, facts)
-            if (pending := pending_among([asked[name]])) is not None:
-                return asked, pending
-            stands = asked[name] if stands is None else _settled(stands, asked[name])
-        assert stands is not None, "a judge without a model abstains before"
-        if isinstance(stands.result, Failure):
-            missing = tuple(MissingVote(name, _reason(one)) for name, one in asked.items())
-            return asked, failure_of_all(NoVote(missing), list(asked.values()))
-        return asked, stands.result
 
 
 class CoherenceJudge(Judge):
@@ -278,19 +225,6 @@ def _handfuls(conversations: Sequence[Conversation], most: int) -> list[list[Con
 
 def _too_late(deadline: Deadline) -> Failure:
     return failure_of(ModelUnavailable(f"not done within {deadline.seconds:g} s", requests=0))
-
-
-def _settled(cheap: Asked, strong: Asked) -> Asked:
-    """Let the later word stand; if there is none, the earlier one without any confidence."""
-    outcome = settle(ballot_of("cheap", cheap), ballot_of("strong", strong))
-    if isinstance(outcome, NoVote) or outcome.stands == "strong":
-        return strong
-    assert isinstance(cheap.result, Findings)
-    return msgspec.structs.replace(cheap, result=msgspec.structs.replace(cheap.result, confidence=outcome.confidence))
-
-
-def _reason(asked: Asked) -> str:
-    return asked.result.reason if isinstance(asked.result, Failure) else "uncertain"
 
 
 def _random_nonce() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -35,12 +37,12 @@ def failing(error: Exception) -> Callable[[Any], Any]:
     return fail
 
 
-def setup(*models: Any, **options: Any) -> EvaluatorSetup:
-    return EvaluatorSetup(options, models[0], more_models=tuple(models[1:]))
+def setup(*models: Any, deadline_seconds: float = math.inf, **options: Any) -> EvaluatorSetup:
+    return EvaluatorSetup(options, models[0], more_models=tuple(models[1:]), deadline_seconds=deadline_seconds)
 
 
-async def judged(*models: Any, **options: Any) -> Evaluation:
-    judge = Judge.create(setup(*models, **options))
+async def judged(*models: Any, deadline_seconds: float = math.inf, **options: Any) -> Evaluation:
+    judge = Judge.create(setup(*models, deadline_seconds=deadline_seconds, **options))
     [evaluation] = [one async for one in judge.evaluate([a_conversation()])]
     return evaluation
 
@@ -92,6 +94,61 @@ async def test_a_missing_vote_is_recorded_and_makes_less_sure_but_is_not_fatal(s
     assert evaluation.model_use is not None
     missing = evaluation.model_use.votes[1]
     assert (missing.value, missing.reason, missing.model) == (None, "down", None)
+
+
+class Hanging:
+    """A model that answers nothing, or hangs after it said what another one says."""
+
+    context_tokens = 8000
+    base_url: str | None = None
+
+    def __init__(self, name: str, first: Any = None) -> None:
+        self.name = name
+        self._first: Any = first
+
+    async def ask(self, request: Any) -> Any:
+        first, self._first = self._first, None
+        return await (asyncio.Future[Any]() if first is None else first.ask(request))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_who_has_not_answered_when_the_time_is_up_is_a_missing_vote(scripted: Scripted) -> None:
+    voting = three(scripted, graded(5), graded(5))
+
+    evaluation = await judged(*voting, Hanging("fake:hangs"), deadline_seconds=0.05)
+
+    assert isinstance(evaluation.result, Findings)
+    assert (evaluation.result.overall, evaluation.result.confidence) == (1.0, pytest.approx(1 - 2 / 3))
+    assert evaluation.model_use is not None
+    assert (evaluation.model_use.calls, evaluation.model_use.cost_dollars) == (2, 0.5)
+    missing = evaluation.model_use.votes[2]
+    assert (missing.value, missing.reason) == (None, "not done within 0.05 s")
+
+
+async def test_the_cheap_models_word_stands_if_the_strong_one_is_too_late(scripted: Scripted) -> None:
+    [cheap] = three(scripted, graded(3))
+
+    evaluation = await judged(cheap, Hanging("fake:strong"), combine="cascade", deadline_seconds=0.05)
+
+    assert isinstance(evaluation.result, Findings)
+    assert (evaluation.result.overall, evaluation.result.confidence) == (0.6, None)
+
+
+@pytest.mark.parametrize("combine", ["mean", "cascade"])
+async def test_if_the_time_is_up_for_all_it_is_tried_again_and_what_was_paid_is_known(
+    scripted: Scripted, combine: str
+) -> None:
+    unusable = scripted(lambda _: "no JSON", name="fake:first", costs=(0.25,))
+    models = (Hanging("fake:first", unusable), Hanging("fake:second"))
+
+    evaluation = await judged(*models, combine=combine, deadline_seconds=0.05)
+
+    assert isinstance(evaluation.result, Failure)
+    assert (evaluation.result.kind, evaluation.result.retryable) == ("ModelUnavailable", True)
+    assert evaluation.model_use is not None
+    assert (evaluation.model_use.calls, evaluation.model_use.cost_dollars) == (1, 0.25)
 
 
 async def test_if_nobody_votes_it_is_a_failure_that_may_pass_if_any_may(scripted: Scripted) -> None:
@@ -221,15 +278,13 @@ def test_a_model_that_is_named_twice_is_refused(scripted: Scripted) -> None:
 
 def test_another_model_in_the_panel_or_another_way_to_combine_is_another_version(scripted: Scripted) -> None:
     one, two = scripted(name="fake:a"), scripted(name="fake:b")
-    versions = {
-        Judge.create(setup(*models, **options)).version
-        for models, options in (
-            ((one,), {}),
-            ((one, two), {}),
-            ((one, two), {"combine": "vote"}),
-            ((one, two), {"combine": "cascade", "band": [0.2, 0.8]}),
-        )
-    }
+    ways: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((one,), {}),
+        ((one, two), {}),
+        ((one, two), {"combine": "vote"}),
+        ((one, two), {"combine": "cascade", "band": [0.2, 0.8]}),
+    ]
+    versions = {Judge.create(setup(*models, **options)).version for models, options in ways}
 
     assert len(versions) == 4
 

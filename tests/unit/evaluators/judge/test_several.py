@@ -138,10 +138,12 @@ async def test_nobody_waits_for_one_that_is_asked_about_alone(scripted: Scripted
     model: Any = HangsAlone(scripted(lambda answer: spoiled(answer, "left_out")))
     judge = Judge.create(EvaluatorSetup({"conversations_per_prompt": 10}, model, deadline_seconds=0.2))
 
-    *first, last = [one.result async for one in judge.evaluate(some(count))]
+    *first, last = [one async for one in judge.evaluate(some(count))]
 
-    assert [type(one) for one in first] == [Findings] * (count - 1)
-    assert last == Failure("not done within 0.2 s", "ModelUnavailable", retryable=True)
+    assert [type(one.result) for one in first] == [Findings] * (count - 1)
+    assert last.result == Failure("not done within 0.2 s", "ModelUnavailable", retryable=True)
+    assert last.model_use is not None, "its share of the first answer is paid for"
+    assert last.model_use.calls == 1
 
 
 @pytest.mark.parametrize("count", [3, 2])
