@@ -2,7 +2,7 @@
 
 Everything is written down before and after each step, so that whoever takes over goes on, and two who do the same do no
 harm. Only between the provider's taking a batch and our noting its id is there a gap: who dies in it leaves a batch
-that is looked for by its label, and handed in again where the provider keeps none.
+that is looked for, and handed in again if the provider does not have it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from healing_eval import telemetry
 from healing_eval.errors import ModelError, ModelRefused, ModelUnavailable, NotAdmitted, UnreadableVerdict
 from healing_eval.gateway.batch_answers import Page
 from healing_eval.gateway.prices import Prices
-from healing_eval.ports.batch_model import BatchModel, BatchQuestion, BatchState
+from healing_eval.ports.batch_model import BatchModel, BatchQuestion, BatchState, Sought
 from healing_eval.ports.batch_work import Batch, BatchWork, Rest, Waiting
 from healing_eval.ports.chat_model import ChatRequest
 
@@ -98,6 +98,7 @@ class Batches:
         self._rests_until: dict[str, float] = {}
         self._told_to_stop: set[str] = set()
         self._ours: set[str] = set()
+        self._known_there: frozenset[str] = frozenset()
 
     async def round(self) -> None:
         """See to every batch once, and hand in what has waited for long enough.
@@ -109,6 +110,7 @@ class Batches:
         still_open = {one.batch_id for one in open_ones}
         self._told_to_stop &= still_open
         self._ours &= still_open
+        self._known_there = frozenset(one.provider_id for one in open_ones if one.provider_id is not None)
         names = dict.fromkeys(one.deployment for one in open_ones)
         await _together(
             [self._see_to_all(name, [one for one in open_ones if one.deployment == name]) for name in names]
@@ -225,13 +227,18 @@ class Batches:
         """See to a batch of which it is not known whether it was handed in."""
         if batch.batch_id not in self._ours and batch.age_seconds < TAKEN_OVER_SECONDS:
             return
-        found = await site.model.find(batch.batch_id)
-        if found is not None:
-            await self._work.handed_in(batch.batch_id, found)
+        trace = await site.model.find(await self._sought(batch))
+        if trace.batch_id is not None:
+            await self._work.handed_in(batch.batch_id, trace.batch_id)
         elif batch.cancelled or batch.age_seconds > STOP_AFTER_SECONDS:
-            await self._end(batch, "direct", "it was never handed in")
-        elif not self._rests(site.name):
+            await self._end(batch, "direct", "it was never handed in, as far as can be seen")
+        elif not (trace.may_turn_up or self._rests(site.name)):
             await self._hand_in(site, batch)
+
+    async def _sought(self, batch: Batch) -> Sought:
+        kept = await self._work.questions_of(batch.batch_id)
+        names = frozenset(key.hex() for key, _ in kept)
+        return Sought(batch.batch_id, names, batch.questions, batch.created_at, self._known_there)
 
     async def _gather(self, waiting: Waiting, in_hand: dict[str, int]) -> None:
         """Hand in what waits for a pool, as long as it is due."""

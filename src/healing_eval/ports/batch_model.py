@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar, Protocol, Self
 
 import msgspec
@@ -38,6 +39,30 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     """The answer, or why there is none."""
 
 
+class Sought(msgspec.Struct, frozen=True):
+    """A batch of which we do not know whether the provider has it."""
+
+    label: str
+    """Under which it was handed in."""
+    names: frozenset[str]
+    """Of its questions; those that were deleted since are not among them."""
+    questions: int
+    """How many it had at most."""
+    made_at: datetime
+    """By the store's clock; it was handed in after that, if it was."""
+    others: frozenset[str] = frozenset()
+    """Ids of batches that are known to be other ones."""
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What a provider shows of a batch that is looked for."""
+
+    batch_id: str | None = None
+    """By which the provider knows it; None: it does not have it, as far as can be told now."""
+    may_turn_up: bool = False
+    """Whether it may yet be one of those that the provider shows nothing of before they have ended."""
+
+
 class BatchModel(Protocol):
     """A configured model, asked in batches.
 
@@ -68,7 +93,7 @@ class BatchModel(Protocol):
         """Hand in a batch, and tell by which id the provider knows it.
 
         Args:
-            label: ours, by which it can be found, with providers that keep one.
+            label: ours, kept by the provider if it keeps such.
             questions: at least one.
 
         Raises:
@@ -79,8 +104,8 @@ class BatchModel(Protocol):
         """
         ...
 
-    async def find(self, label: str) -> str | None:
-        """Look for a batch that was handed in under a label; None if there is none, or the provider keeps no labels.
+    async def find(self, sought: Sought) -> Trace:
+        """Look for a batch that may have been handed in, among those of the last time.
 
         Raises:
             ModelError: as `submit`.

@@ -18,6 +18,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any, cast
@@ -54,6 +55,7 @@ class Job(msgspec.Struct):
     status: str = "working"
     """Or cancelling, ended, cancelled."""
     looked_at: int = 0
+    created_at: str = ""
     results: dict[str, Reply | None] = {}
     """What came of each; None: cancelled, or time was up."""
 
@@ -70,6 +72,7 @@ class FakeBatches:
         stubborn: a batch that is cancelled goes on all the same.
         keeps_labels: whether OpenAI finds a batch by its label.
         slow_seconds: how long it takes to take one.
+        clock: tells when one is taken, with its zone.
         coming: how many are being handed in now.
         jobs: the batches that are known, by id.
         seen: all that were handed in, in their order.
@@ -88,6 +91,7 @@ class FakeBatches:
         self.stubborn = False
         self.keeps_labels = True
         self.slow_seconds = 0.0
+        self.clock = lambda: datetime.now(UTC)
         self.coming = 0
         self.jobs: dict[str, Job] = {}
         self.seen: list[Job] = []
@@ -111,7 +115,8 @@ class FakeBatches:
         if self.status:
             return self.status, {"error": {"message": f"fault {self.status}", "type": "server"}}
         if bare.startswith(ANTHROPIC):
-            return self._anthropic(method, bare.removeprefix(ANTHROPIC).strip("/").split("/"), headers, body)
+            rest = bare.removeprefix(ANTHROPIC).strip("/").split("/")
+            return self._anthropic(method, rest, query, headers, body)
         if not headers.get("authorization", "").startswith("bearer "):
             return 401, {"error": {"message": "You didn't provide an API key."}}
         first, *rest = bare.removeprefix("/v1/").split("/")
@@ -119,11 +124,15 @@ class FakeBatches:
             return self._files(method, rest, headers, body)
         return self._openai(method, rest, query, body)
 
-    def _anthropic(self, method: str, rest: list[str], headers: dict[str, str], body: bytes) -> Reply | None:
+    def _anthropic(
+        self, method: str, rest: list[str], query: str, headers: dict[str, str], body: bytes
+    ) -> Reply | None:
         if not headers.get("x-api-key") or not headers.get("anthropic-version"):
             return fake_anthropic.refused(401, "x-api-key header is required")
         if method == "POST" and rest == [""]:
             return self._take_anthropic(headers, json.loads(body))
+        if rest == [""]:
+            return self._page_of_anthropic(_fields(query))
         job = self.jobs.get(rest[0])
         if job is None:
             return fake_anthropic.refused(404, "no such batch")
@@ -177,7 +186,7 @@ class FakeBatches:
         if not rest and method == "POST":
             return self._take_openai(json.loads(body))
         if not rest:
-            return self._page(dict(part.split("=") for part in query.split("&") if part))
+            return self._page(_fields(query))
         job = self.jobs.get(rest[0])
         if job is None:
             return 404, {"error": {"message": f"No such Batch object: {rest[0]}"}}
@@ -208,11 +217,16 @@ class FakeBatches:
 
     def _page(self, query: Mapping[str, str]) -> Reply:
         listed = [job for job in reversed(self.jobs.values()) if job.path == CHAT and self.keeps_labels]
-        names = [job.job_id for job in listed]
-        start = names.index(query["after"]) + 1 if "after" in query else 0
-        page = listed[start : start + int(query.get("limit", "20"))]
-        more = start + len(page) < len(listed)
+        page, more = _page(listed, query, "after")
         return 200, {"object": "list", "data": [self._shown_by_openai(job) for job in page], "has_more": more}
+
+    def _page_of_anthropic(self, query: Mapping[str, str]) -> Reply:
+        """Show some, the newest first. Who looks at the list looks at each: there is no other way to hear of one."""
+        page, more = _page([job for job in reversed(self.jobs.values()) if job.path != CHAT], query, "after_id")
+        for job in page:
+            self._look_at(job)
+        ids = {"first_id": page[0].job_id, "last_id": page[-1].job_id} if page else {"first_id": None, "last_id": None}
+        return 200, {"data": [_shown_by_anthropic(job) for job in page], "has_more": more} | ids
 
     def _shown_by_openai(self, job: Job) -> dict[str, Any]:
         status = {"working": "in_progress", "ended": "completed"}.get(job.status, job.status)
@@ -228,6 +242,7 @@ class FakeBatches:
         return shown
 
     def _take(self, job: Job) -> Job:
+        job.created_at = self.clock().isoformat()
         self.jobs[job.job_id] = job
         self.seen.append(job)
         return job
@@ -273,12 +288,31 @@ class FakeBatches:
         return file_id
 
 
+def _fields(query: str) -> dict[str, str]:
+    return dict(part.split("=") for part in query.split("&") if part)
+
+
+def _page(listed: list[Job], query: Mapping[str, str], cursor: str) -> tuple[list[Job], bool]:
+    """Give the jobs of a page, and whether there are more behind them."""
+    names = [job.job_id for job in listed]
+    start = names.index(query[cursor]) + 1 if cursor in query else 0
+    page = listed[start : start + int(query.get("limit", "20"))]
+    return page, start + len(page) < len(listed)
+
+
 def _shown_by_anthropic(job: Job) -> dict[str, Any]:
     status = {"working": "in_progress", "cancelling": "canceling"}.get(job.status, "ended")
     # The real one names an address of its own; this one leads astray whoever follows it with a key.
     address = "http://127.0.0.1:1/results" if status == "ended" else None
-    shown = {"id": job.job_id, "type": "message_batch", "processing_status": status}
-    return shown | {"results_url": address}
+    shown = {"id": job.job_id, "type": "message_batch", "processing_status": status, "created_at": job.created_at}
+    return shown | {"results_url": address, "request_counts": _counted_by_anthropic(job)}
+
+
+def _counted_by_anthropic(job: Job) -> dict[str, int]:
+    """Tell how many questions came to what; all are being processed until the batch has ended."""
+    kinds = [_told_by_anthropic(job, reply)["type"] for reply in job.results.values()]
+    counts = {kind: kinds.count(kind) for kind in ("succeeded", "errored", "canceled", "expired")}
+    return counts | {"processing": len(job.questions) - len(kinds)}
 
 
 def _told_by_openai(name: str, reply: Reply | None) -> dict[str, Any]:

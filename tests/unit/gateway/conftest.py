@@ -53,6 +53,7 @@ def work(new_work: Callable[[], BatchWork]) -> BatchWork:
 
 
 @pytest.fixture
-async def fake() -> AsyncGenerator[FakeModel]:
+async def fake(later: Later) -> AsyncGenerator[FakeModel]:
     async with FakeModel() as fake:
+        fake.batches.clock = later
         yield fake

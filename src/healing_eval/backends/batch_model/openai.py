@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from healing_eval.backends.batch_model.over_http import BatchCalls, checked_id, read, result_of
+from healing_eval.backends.batch_model.over_http import PAGES, BatchCalls, checked_id, read, result_of
 from healing_eval.backends.chat_model.openai import DEFAULT_BASE_URL, OpenAIChat
 from healing_eval.backends.chat_model.over_http import without_key
 from healing_eval.errors import ModelError, ModelUnavailable
-from healing_eval.ports.batch_model import BatchAnswer, BatchQuestion, BatchState
+from healing_eval.ports.batch_model import BatchAnswer, BatchQuestion, BatchState, Sought, Trace
 from healing_eval.ports.chat_model import ChatAnswer
 
 WITHIN = "24h"
@@ -22,8 +22,6 @@ LABEL = "healing_eval_batch"
 PATH = "/v1/chat/completions"
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _TOO_MUCH = "token_limit_exceeded"
-_PAGES = 10
-"""Of a hundred batches each; how far back is looked for one."""
 
 
 class _File(msgspec.Struct):
@@ -102,17 +100,17 @@ class OpenAIBatches:
                 await self._delete_file(file_id)
             raise
 
-    async def find(self, label: str) -> str | None:
+    async def find(self, sought: Sought) -> Trace:
         after = ""
-        for _ in range(_PAGES):
+        for _ in range(PAGES):
             page = read(_page, await self._calls.get(f"/batches?limit=100{after}"), "list of batches")
             for one in page.data:
-                if one.metadata and one.metadata.get(LABEL) == label:
-                    return checked_id(one.id)
+                if one.metadata and one.metadata.get(LABEL) == sought.label:
+                    return Trace(checked_id(one.id))
             if not page.data or not page.has_more:
                 break
             after = f"&after={checked_id(page.data[-1].id)}"
-        return None
+        return Trace()
 
     async def state(self, batch_id: str) -> BatchState:
         batch = await self._look_at(batch_id)

@@ -33,6 +33,8 @@ HAND_IN_SECONDS = 600.0
 """How long a batch may take to be handed in: tens of megabytes go up, and are looked through there."""
 MAX_ANSWERS_BYTES = 2 * 1024**3
 """More than any batch of ours is answered with; what is longer is not read to its end."""
+PAGES = 10
+"""Of a hundred batches each; how far back is looked for one."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from healing_eval.backends.batch_model.anthropic import AnthropicBatches
+from healing_eval.backends.batch_model.anthropic import CLOCKS_DIFFER, AnthropicBatches
 from healing_eval.backends.batch_model.openai import OpenAIBatches
 from healing_eval.backends.chat_model.over_http import MAX_ANSWER_BYTES
 from healing_eval.errors import (
@@ -19,12 +21,13 @@ from healing_eval.errors import (
     NotAdmitted,
     UnreadableVerdict,
 )
-from healing_eval.ports.batch_model import BatchModel, BatchQuestion
+from healing_eval.ports.batch_model import BatchModel, BatchQuestion, Sought, Trace
 from healing_eval.ports.chat_model import ChatAnswer, ChatMessage, ChatRequest
 from healing_eval.testing.fake_batches import HUGE_LINE
 from healing_eval.testing.fake_model import FakeModel
 
 KEY = "sk-geheim"
+NOW = datetime(2031, 1, 1, tzinfo=UTC)
 PROVIDERS: dict[str, Any] = {"openai": OpenAIBatches, "anthropic": AnthropicBatches}
 
 
@@ -36,6 +39,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def fake() -> AsyncGenerator[FakeModel]:
     async with FakeModel() as fake:
+        fake.batches.clock = lambda: NOW
         yield fake
 
 
@@ -215,19 +219,87 @@ async def test_nothing_is_called_by_an_id_that_leads_elsewhere(model: BatchModel
             await model.state(name)
 
 
-async def test_a_batch_of_which_nothing_was_heard_is_found_by_its_label(provider: str, fake: FakeModel) -> None:
-    model = made(provider, fake)
+def sought(label: str, *names: str, **parts: Any) -> Sought:
+    whole = Sought(label, frozenset(names), questions=len(names), made_at=NOW)
+    return msgspec.structs.replace(whole, **parts)
+
+
+async def test_a_batch_of_which_nothing_was_heard_is_found_among_many(model: BatchModel, fake: FakeModel) -> None:
     for number in range(130):  # more than a page
-        await model.submit(f"label-{number}", [question("a")])
+        await model.submit(f"label-{number}", [question(f"a-{number}")])
     fake.batches.deaf = True
 
     with pytest.raises(ModelUnavailable):
-        await model.submit("unheard", [question("a")])
+        await model.submit("unheard", [question("unheard")])
 
-    taken = list(fake.batches.jobs)[-1]
-    found = [await model.find(label) for label in ("unheard", "label-0", "never")]
+    first, *_, last = fake.batches.jobs
+    looked_for = (sought("unheard", "unheard"), sought("label-0", "a-0"), sought("never", "never"))
+    assert [await model.find(one) for one in looked_for] == [Trace(last), Trace(first), Trace()]
+
+
+async def test_a_batch_without_a_label_is_found_once_it_has_ended(fake: FakeModel) -> None:
+    model, fake.batches.held = made("anthropic", fake), True
+    batch_id = await model.submit("label", [question("a"), question("b")])
+
+    at_work = await model.find(sought("label", "a", "b"))
+    fake.batches.held = False
+    ended = await model.find(sought("label", "a", "b"))
+
     await model.close()
-    assert found == ([taken, next(iter(fake.batches.jobs)), None] if provider == "openai" else [None] * 3)
+    assert (at_work, ended) == (Trace(may_turn_up=True), Trace(batch_id))
+
+
+@pytest.mark.parametrize(
+    ("parts", "may_be_it"),
+    [
+        ({}, True),
+        ({"questions": 5}, True),
+        ({"names": frozenset({"a"}), "questions": 2}, True),  # the other question was deleted
+        ({"names": frozenset({"a"}), "questions": 1}, False),
+        ({"names": frozenset("abc"), "questions": 3}, False),
+        ({"names": frozenset[str]()}, False),
+        ({"others": frozenset({"msgbatch_000001"})}, False),
+        ({"made_at": NOW + CLOCKS_DIFFER}, True),
+        ({"made_at": NOW + CLOCKS_DIFFER + timedelta(seconds=1)}, False),
+    ],
+)
+async def test_only_batches_as_large_and_as_old_may_be_the_one(
+    fake: FakeModel, parts: dict[str, Any], may_be_it: bool
+) -> None:
+    model, fake.batches.held = made("anthropic", fake), True
+    await model.submit("label", [question("a"), question("b")])
+
+    trace = await model.find(sought("label", "a", "b", **parts))
+
+    await model.close()
+    assert trace == Trace(may_turn_up=may_be_it)
+
+
+async def test_one_whose_answers_are_gone_is_not_found(fake: FakeModel) -> None:
+    model, fake.batches.fate = made("anthropic", fake), "gone"
+    await model.submit("label", [question("a")])
+
+    trace = await model.find(sought("label", "a"))
+
+    await model.close()
+    assert trace == Trace()
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_where_no_batches_are_listed_none_is_found(fake: FakeModel, status: int) -> None:
+    model, fake.batches.status = made("anthropic", fake), status
+
+    trace = await model.find(sought("label", "a"))
+
+    await model.close()
+    assert trace == Trace()
+
+
+async def test_a_key_that_is_not_taken_is_no_sign_that_there_is_no_batch(model: BatchModel, fake: FakeModel) -> None:
+    fake.batches.status = 401
+
+    with pytest.raises(NotAdmitted):
+        await model.find(sought("label", "a"))
 
 
 async def test_what_was_handed_in_and_answered_is_forgotten_there(model: BatchModel, fake: FakeModel) -> None:
