@@ -181,7 +181,8 @@ class WorkerSettings(Section):
     batch: PositiveInt = 256
     """Most conversations a worker takes at once."""
     judge_concurrency: PositiveInt = 2048
-    """Most conversations of one process that wait for the model at once; it begins with 16 and adapts to the model."""
+    """Most conversations of one process that wait for the model at once; it begins with 16 and adapts to the model. All
+    are in memory: lower it where conversations of megabytes are common."""
     port: int = Field(default=8081, ge=0, le=65535)
     """Port on which `work` answers health checks and gives metrics; further processes take the next; 0: a free one."""
     redeliver_after_seconds: PositiveFloat = 120.0
