@@ -156,7 +156,7 @@ class Judge:
         return [one for one, _ in waiting.values()]
 
     async def _evaluate_one(self, conversation: Conversation, deadline: Deadline, put: Put) -> None:
-        started = time.perf_counter()
+        started, use = time.perf_counter(), None
         said: Said = {}
         result: Abstention | Findings | Failure
         try:
@@ -165,12 +165,13 @@ class Judge:
                 with suppress(TimeoutError), deadline.within():
                     facts = facts_about(conversation, self._checks)
                     await self._poll.ask(conversation, facts, said, until_answered=_too_late(deadline))
+                use = self._poll.use_of(said)
                 result = self._poll.result_of(said)
             else:
                 result = Abstention(reason)
         except Exception as error:  # noqa: BLE001 - asking costs money: a crash must not send the batch out again
             result = failure_of(error)
-        put(self._evaluation(conversation, result, started, self._poll.use_of(said)))
+        put(self._evaluation(conversation, result, started, use))
 
     def _evaluation(
         self, conversation: Conversation, result: Result, started: float, use: ModelUse | None = None
