@@ -99,6 +99,7 @@ class Batches:
         self._told_to_stop: set[str] = set()
         self._ours: set[str] = set()
         self._known_there: frozenset[str] = frozenset()
+        """Ids that batches of this round have with their providers: none of them is one that is looked for."""
 
     async def round(self) -> None:
         """See to every batch once, and hand in what has waited for long enough.
